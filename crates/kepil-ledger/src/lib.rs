@@ -1,0 +1,21 @@
+//! The ledger's formats, proofs and checks, without any input or output.
+//!
+//! An append-only log in the form anybody's tools can follow: an RFC 6962 tree
+//! published as C2SP `tlog-tiles` under a signed `tlog-checkpoint`. What stands in
+//! public is a type byte and a hiding commitment ([`entry`]); the record behind it
+//! stays off the log. Every answer carries a signed [`receipt`]. Everything can be
+//! checked again by [`verify`], which reads files only through a trait.
+//!
+//! Time, keys and salts come in as values: this crate knows no clock, no
+//! randomness and no file system, so that every result can be replayed.
+
+pub mod checkpoint;
+pub mod entry;
+pub mod hash;
+pub mod note;
+pub mod receipt;
+pub mod tile;
+pub mod tree;
+pub mod verify;
+
+mod encoding;

@@ -1,0 +1,19 @@
+//! The shell around the gate: HTTP, tokens, registers, the ledger, the start page.
+
+pub mod app;
+pub mod authzen;
+pub mod config;
+pub mod conformance;
+pub mod door;
+pub mod evaluate;
+pub mod json;
+pub mod metrics;
+pub mod openapi;
+pub mod pages;
+pub mod problem;
+pub mod register;
+pub mod routes;
+pub mod serve;
+
+pub use app::App;
+pub use config::Config;

@@ -1,0 +1,50 @@
+//! What the store needs from a disk, so that tests can make it fail.
+
+mod blocks;
+mod direct;
+
+pub use blocks::{BLOCK_BYTES, Blocks};
+pub use direct::DirectDisk;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// Writes of the store. Reading needs no trait: what can be read is checked anyway.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Creates a file of zeros at `path`, whole and durable before it returns.
+    ///
+    /// The zeros are really written: overwriting written blocks needs no change of the
+    /// file system's own records, which halves the time of a sync.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be created, written or synced; nothing stands at `path` then.
+    fn create_zeroed(&self, path: &Path, bytes: u64) -> io::Result<()>;
+
+    /// Opens a file made by [`Disk::create_zeroed`] for durable overwriting.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened for writing.
+    fn open_segment(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>>;
+
+    /// Replaces a published file in one step, without a sync: it can be derived again.
+    ///
+    /// `scratch` is a path on the same file system that only this caller uses.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; the old file then still stands.
+    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// An open segment.
+pub trait SegmentFile: fmt::Debug + Send {
+    /// Overwrites whole blocks; they are durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When any of it could not be written or synced.
+    fn write_blocks(&mut self, blocks: &Blocks, offset: u64) -> io::Result<()>;
+}

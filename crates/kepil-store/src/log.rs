@@ -1,0 +1,400 @@
+//! The log: entries durable before the answer, published as C2SP `tlog-tiles`.
+//!
+//! One sequencer thread takes whatever requests wait, writes them as **one frame** with
+//! one synced write, signs one statement for the batch and answers all of them. While
+//! one batch is being written the next one gathers: the write is the only window, there
+//! is no timer. Publishing happens behind, on a thread of its own, without syncs:
+//! every published file can be derived again from the segments.
+//!
+//! ```text
+//! DIR/lock                 held while a process has the log open
+//! DIR/segments/*.segment   the entries, with their private parts; secret
+//! DIR/log/checkpoint       the public log: C2SP tlog-checkpoint ...
+//! DIR/log/tile/...         ... and tlog-tiles
+//! ```
+//!
+//! If a write fails the log becomes *failed*: every waiting and later append gets an
+//! error with the reason, and nothing more is written. Opening the folder again
+//! recovers. As after a crash, entries whose append got an error may then be in the
+//! log or not; entries that were acknowledged always are.
+
+mod appender;
+mod error;
+mod preparer;
+mod publisher;
+mod queue;
+mod reader;
+mod recovery;
+mod sequencer;
+mod state;
+mod writer;
+
+pub use appender::{Appender, Ticket};
+pub use error::{
+    AppendError, CloseError, Corruption, OpenError, PublishError, ReadError, SegmentError,
+};
+pub use reader::{Entry, Reader, Records};
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use kepil_ledger::hash::{self, Hash};
+use kepil_ledger::note::{KeyName, Signer, VerifyingKey};
+use kepil_ledger::receipt::{self, Receipt};
+
+use crate::disk::{BLOCK_BYTES, DirectDisk, Disk};
+use crate::segment::{HEADER_BYTES, MAX_ORIGIN_BYTES};
+use preparer::Preparer;
+use publisher::Publisher;
+use queue::Queue;
+use sequencer::Sequencer;
+use state::Shared;
+use writer::{Place, SegmentWriter};
+
+/// Default size of a segment.
+pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Default time between checkpoints.
+pub const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Most entries in one request and in one batch.
+pub const MAX_BATCH_ENTRIES: usize = 8192;
+
+/// Most bytes in one frame, if the segment is not smaller.
+const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+const MIN_SEGMENT_BYTES: u64 = 64 * 1024;
+const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Gives the time in Unix milliseconds. It may jump: order comes from the index alone.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How a log is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Name of the log; first line of every checkpoint and name of its key.
+    pub origin: KeyName,
+    /// Secret Ed25519 seed of the log's key.
+    pub seed: [u8; 32],
+    /// The clock for receipts.
+    pub clock: Clock,
+    /// Size of new segments: 64 KiB to 1 GiB, whole blocks.
+    pub segment_bytes: u64,
+    /// Time between checkpoints.
+    pub checkpoint_interval: Duration,
+    /// The disk; tests pass one that fails.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Options {
+    /// Options with the defaults.
+    #[must_use]
+    pub fn new(origin: KeyName, seed: [u8; 32], clock: Clock) -> Self {
+        Self {
+            origin,
+            seed,
+            clock,
+            segment_bytes: DEFAULT_SEGMENT_BYTES,
+            checkpoint_interval: DEFAULT_CHECKPOINT_INTERVAL,
+            disk: Arc::new(DirectDisk),
+        }
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        let is_sized = (MIN_SEGMENT_BYTES..=MAX_SEGMENT_BYTES).contains(&self.segment_bytes)
+            && self.segment_bytes.is_multiple_of(BLOCK_BYTES as u64);
+        if !is_sized {
+            return Err(OpenError::SegmentSize {
+                bytes: self.segment_bytes,
+            });
+        }
+        if receipt::is_reserved_origin(&self.origin)
+            || self.origin.as_str().len() > MAX_ORIGIN_BYTES
+        {
+            return Err(OpenError::Origin {
+                origin: self.origin.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Longest frame that fits a segment of this size.
+    fn max_frame_bytes(&self) -> usize {
+        usize::try_from(self.segment_bytes - HEADER_BYTES)
+            .unwrap_or(MAX_FRAME_BYTES)
+            .min(MAX_FRAME_BYTES)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("origin", &self.origin)
+            .field("segment_bytes", &self.segment_bytes)
+            .field("checkpoint_interval", &self.checkpoint_interval)
+            .field("disk", &self.disk)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far the log has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Number of durable entries.
+    pub size: u64,
+    /// Root over them.
+    pub root: Hash,
+    /// The last published checkpoint, a signed note; at or behind `size`.
+    pub checkpoint: Option<Arc<str>>,
+}
+
+/// Whether the log takes entries and publishes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Why the log no longer takes entries; only opening it again helps.
+    pub failed: Option<Arc<str>>,
+    /// Why the last attempt to publish failed; it is repeated at the next interval.
+    pub publishing: Option<Arc<str>>,
+}
+
+/// An open log. Dropping it closes it; [`Log::close`] also says whether that went well.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    max_frame_bytes: usize,
+    sequencer: Option<JoinHandle<()>>,
+    publisher: Option<Publisher>,
+    /// INVARIANT: released only when the last thread is gone; fields drop after `stop`.
+    _lock: Lock,
+}
+
+impl Log {
+    /// Opens the log in a folder, or begins a new one there.
+    ///
+    /// Reads every frame again and rebuilds the tree. What an interrupted write left
+    /// behind the last whole frame is removed; everything else that does not fit stops
+    /// the opening, because it would hide that acknowledged entries were lost.
+    ///
+    /// # Errors
+    ///
+    /// When another process has the log open, the folder cannot be written, it holds
+    /// another log, or it is damaged; the error says where.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
+        options.check()?;
+        let segments = folder.join("segments");
+        make_folders(&segments, &folder.join("log"))?;
+        let lock = Lock::take(&folder.join("lock"))?;
+
+        let signer = Signer::from_seed(options.origin.clone(), &options.seed);
+        let recovered =
+            recovery::recover(folder, &segments, &options.origin, signer.verifying_key())?;
+        recovery::wipe(&*options.disk, recovered.leftover.as_ref())?;
+
+        let preparer = Preparer::start(
+            options.disk.clone(),
+            segments.clone(),
+            options.segment_bytes,
+        )?;
+        let place = Place {
+            disk: options.disk.clone(),
+            folder: segments.clone(),
+            origin: options.origin.to_string(),
+            epoch_secret: *hash::mac(&options.seed, b"kepil-segment-epoch/v1").as_bytes(),
+        };
+        let writer = SegmentWriter::start(place, preparer, &recovered, (options.clock)())?;
+
+        let max_frame_bytes = options.max_frame_bytes();
+        let shared = Arc::new(Shared::new(segments, signer, &recovered));
+        let queue = Arc::new(Queue::new(max_frame_bytes));
+        let publisher = Publisher::start(
+            shared.clone(),
+            options.disk.clone(),
+            folder.join("log"),
+            options.checkpoint_interval,
+        )?;
+        let sequencer = Sequencer::start(
+            shared.clone(),
+            queue.clone(),
+            writer,
+            recovered.frontier,
+            options.clock,
+        );
+        let sequencer = match sequencer {
+            Ok(sequencer) => sequencer,
+            Err(error) => {
+                // The other thread must be gone before the lock is. It has nothing new to say.
+                let _ = publisher.stop();
+                return Err(error);
+            }
+        };
+        Ok(Self {
+            shared,
+            queue,
+            max_frame_bytes,
+            sequencer: Some(sequencer),
+            publisher: Some(publisher),
+            _lock: lock,
+        })
+    }
+
+    /// A handle to append with; cheap to clone and to share.
+    #[must_use]
+    pub fn appender(&self) -> Appender {
+        Appender::new(self.queue.clone(), self.max_frame_bytes)
+    }
+
+    /// A handle to read with; cheap to clone and to share.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.shared.clone())
+    }
+
+    /// The log's public key.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        self.shared.signer().verifying_key()
+    }
+
+    /// Size and root of what is durable, and the last published checkpoint.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.shared.head()
+    }
+
+    /// Whether the log takes entries and publishes them.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    /// Reads one entry with its private part.
+    ///
+    /// # Errors
+    ///
+    /// When the index is not durable yet, or the segment cannot be read.
+    pub fn record(&self, index: u64) -> Result<Entry, ReadError> {
+        self.reader().record(index)
+    }
+
+    /// Reads all entries from an index up to what is durable now, in order.
+    #[must_use]
+    pub fn records(&self, from: u64) -> Records {
+        self.reader().records(from)
+    }
+
+    /// Issues the receipt of an entry again; the same receipt its appender got.
+    ///
+    /// # Errors
+    ///
+    /// When the index is not durable yet, or the segment cannot be read.
+    pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
+        self.reader().receipt(index)
+    }
+
+    /// Publishes now and waits until the checkpoint stands.
+    ///
+    /// # Errors
+    ///
+    /// When a file could not be written; the log itself is not affected.
+    pub fn publish(&self) -> Result<Head, PublishError> {
+        match &self.publisher {
+            Some(publisher) => publisher.publish_now()?,
+            None => return Err(PublishError::Stopped),
+        }
+        Ok(self.head())
+    }
+
+    /// Writes what waits, publishes a last checkpoint and releases the folder.
+    ///
+    /// # Errors
+    ///
+    /// When the log had failed before, or the last checkpoint could not be published.
+    pub fn close(mut self) -> Result<(), CloseError> {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> Result<(), CloseError> {
+        self.queue.close();
+        let is_whole = self
+            .sequencer
+            .take()
+            .is_none_or(|thread| thread.join().is_ok());
+        let published = self.publisher.take().map_or(Ok(()), Publisher::stop);
+        if let Some(reason) = self.health().failed {
+            return Err(CloseError::Failed { reason });
+        }
+        if !is_whole {
+            return Err(CloseError::Failed {
+                reason: "the sequencer stopped".into(),
+            });
+        }
+        published.map_err(CloseError::Publish)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if self.sequencer.is_some()
+            && let Err(error) = self.stop()
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "closing the log");
+        }
+    }
+}
+
+/// Makes the folders of a log; the segments are the owner's alone, the rest is public.
+fn make_folders(segments: &Path, public: &Path) -> Result<(), OpenError> {
+    let make = |path: &Path, mode| {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(path)
+            .map_err(|source| OpenError::Folder {
+                path: path.to_owned(),
+                source,
+            })
+    };
+    make(public, 0o755)?;
+    make(segments, 0o700)
+}
+
+/// Keeps the folder for this log alone.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source: io::Error| OpenError::Lock {
+            path: path.to_owned(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+                path: path.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started by another
+        // thread holds a copy of it for a moment. If this fails, closing does it later.
+        let _ = self.0.unlock();
+    }
+}

@@ -1,0 +1,221 @@
+//! Writes the public files behind the sequencer: bundles and tiles, then the checkpoint.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use kepil_ledger::checkpoint::Checkpoint;
+use kepil_ledger::tile::{TileBuilder, TilePath};
+use kepil_ledger::verify::CHECKPOINT_PATH;
+
+use super::reader::Reader;
+use super::state::Shared;
+use super::{OpenError, PublishError};
+use crate::disk::Disk;
+
+/// Files that gather before they are written, while many entries are caught up with.
+const MAX_FILLED: usize = 64;
+
+/// The publishing thread.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    orders: Sender<Order>,
+    thread: JoinHandle<Result<(), PublishError>>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Publish(Sender<Result<(), PublishError>>),
+    Stop,
+}
+
+impl Publisher {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        disk: Arc<dyn Disk>,
+        folder: PathBuf,
+        interval: Duration,
+    ) -> Result<Self, OpenError> {
+        let (orders, ordered) = mpsc::channel();
+        let mut work = Work {
+            shared,
+            disk,
+            folder,
+            builder: TileBuilder::new(),
+            outdated: Vec::new(),
+            published: None,
+        };
+        let thread = thread::Builder::new()
+            .name("kepil-log-publish".to_owned())
+            .spawn(move || work.run(&ordered, interval))
+            .map_err(OpenError::Thread)?;
+        Ok(Self { orders, thread })
+    }
+
+    pub(super) fn publish_now(&self) -> Result<(), PublishError> {
+        let (reply, replied) = mpsc::channel();
+        self.orders
+            .send(Order::Publish(reply))
+            .map_err(|_| PublishError::Stopped)?;
+        replied.recv().unwrap_or(Err(PublishError::Stopped))
+    }
+
+    /// Publishes a last time and ends.
+    pub(super) fn stop(self) -> Result<(), PublishError> {
+        // If the thread is gone, joining says so.
+        let _ = self.orders.send(Order::Stop);
+        self.thread.join().unwrap_or(Err(PublishError::Stopped))
+    }
+}
+
+#[derive(Debug)]
+struct Work {
+    shared: Arc<Shared>,
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    /// Begins empty each time the log is opened: so every published file is compared
+    /// with the entries once, and made again where it is missing or wrong.
+    builder: TileBuilder,
+    /// Full tiles whose partial forms can go once a checkpoint no longer needs them.
+    outdated: Vec<TilePath>,
+    published: Option<u64>,
+}
+
+impl Work {
+    fn run(&mut self, ordered: &Receiver<Order>, interval: Duration) -> Result<(), PublishError> {
+        // What the last time left unpublished goes out at once.
+        let _ = self.publish();
+        loop {
+            match ordered.recv_timeout(interval) {
+                // Said in the health of the log, and tried again at the next interval.
+                Err(RecvTimeoutError::Timeout) => _ = self.publish(),
+                // Whoever asked may have gone.
+                Ok(Order::Publish(reply)) => _ = reply.send(self.publish()),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return self.publish(),
+            }
+        }
+    }
+
+    fn publish(&mut self) -> Result<(), PublishError> {
+        let result = self.catch_up();
+        let trouble = result.as_ref().err().map(|error| {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "publishing the log"
+            );
+            Arc::from(error.to_string())
+        });
+        self.shared.set_publishing(trouble);
+        result
+    }
+
+    /// Brings the public files up to what is durable now.
+    fn catch_up(&mut self) -> Result<(), PublishError> {
+        // Write what a failed attempt left before taking more into memory.
+        self.write_filled()?;
+        let feed = self.shared.take_feed();
+        if self.published == Some(feed.size) {
+            return Ok(());
+        }
+
+        // Entries that are not in the feed (any more) are read from the segments.
+        if self.builder.size() < feed.first {
+            for entry in Reader::new(self.shared.clone()).records(self.builder.size()) {
+                let entry = entry?;
+                if entry.index == feed.first {
+                    break;
+                }
+                self.push(&entry.leaf.to_bytes())?;
+            }
+        }
+        for leaf in &feed.leaves {
+            self.push(&leaf.to_bytes())?;
+        }
+        let found = self.builder.root();
+        if found != feed.root {
+            return Err(PublishError::Root {
+                expected: feed.root,
+                found,
+            });
+        }
+        self.write_filled()?;
+        for (path, bytes) in self.builder.partial() {
+            self.write(&path.to_string(), &bytes)?;
+        }
+
+        let signer = self.shared.signer();
+        let origin = signer.verifying_key().name().clone();
+        let checkpoint = Checkpoint {
+            origin,
+            size: feed.size,
+            root: feed.root,
+        }
+        .sign(signer);
+        self.write(CHECKPOINT_PATH, checkpoint.as_bytes())?;
+        self.shared.set_checkpoint(checkpoint.into());
+        self.published = Some(feed.size);
+        self.remove_outdated();
+        Ok(())
+    }
+
+    fn push(&mut self, leaf: &[u8]) -> Result<(), PublishError> {
+        self.builder.push(leaf)?;
+        if self.builder.filled().len() >= MAX_FILLED {
+            self.write_filled()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the tiles and bundles that have filled up.
+    fn write_filled(&mut self) -> Result<(), PublishError> {
+        for (path, bytes) in self.builder.filled() {
+            self.write(&path.to_string(), bytes)?;
+        }
+        self.outdated
+            .extend(self.builder.filled().iter().map(|(path, _)| *path));
+        self.builder.forget_filled();
+        Ok(())
+    }
+
+    /// Writes a file unless it stands there already.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
+        let path = self.folder.join(name);
+        let failed = |source| PublishError::Write {
+            path: path.clone(),
+            source,
+        };
+        match fs::read(&path) {
+            Ok(found) if found == bytes => return Ok(()),
+            Ok(_) if name == CHECKPOINT_PATH => {}
+            Ok(_) => {
+                tracing::warn!(path = %path.display(), "a published file is wrong, making it again")
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        self.disk
+            .publish(&self.folder.join(".writing"), &path, bytes)
+            .map_err(failed)
+    }
+
+    /// Deletes partial tiles whose full tile is published, as `tlog-tiles` allows.
+    fn remove_outdated(&mut self) {
+        for path in self.outdated.drain(..) {
+            let partial = self.folder.join(format!("{path}.p"));
+            if let Err(error) = remove_folder(&partial) {
+                tracing::warn!(path = %partial.display(), %error, "deleting old partial tiles");
+            }
+        }
+    }
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

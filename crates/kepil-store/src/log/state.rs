@@ -1,0 +1,181 @@
+//! What the threads of an open log share.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kepil_ledger::entry::Leaf;
+use kepil_ledger::hash::Hash;
+use kepil_ledger::note::Signer;
+
+use super::recovery::Recovered;
+use super::{Head, Health};
+
+/// Segment bytes between two marks: what a look-up reads at most, beside one frame.
+const MARK_BYTES: u64 = 64 * 1024;
+
+/// Entries kept in memory for the publisher; beyond, it reads them from the segments.
+const MAX_FEED: usize = 1 << 20;
+
+/// A run of frames in a segment, found again by the index of its first entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) first: u64,
+    pub(super) segment: u64,
+    pub(super) epoch: u64,
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// Where frames stand, one mark for every 64 KiB.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marks(Vec<Mark>);
+
+impl Marks {
+    /// Takes the place of the next frame.
+    pub(super) fn add(&mut self, frame: Mark) {
+        match self.0.last_mut() {
+            Some(last) if last.segment == frame.segment && last.end - last.start < MARK_BYTES => {
+                last.end = frame.end;
+            }
+            _ => self.0.push(frame),
+        }
+    }
+
+    /// The run that holds an entry.
+    pub(super) fn find(&self, index: u64) -> Option<Mark> {
+        let after = self.0.partition_point(|mark| mark.first <= index);
+        self.0.get(after.checked_sub(1)?).copied()
+    }
+}
+
+/// What waits to be published.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) size: u64,
+    pub(super) root: Hash,
+    /// Index of the first leaf; those before it are read from the segments.
+    pub(super) first: u64,
+    pub(super) leaves: Vec<Leaf>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    segments: PathBuf,
+    signer: Signer,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    size: u64,
+    root: Hash,
+    marks: Marks,
+    feed: Vec<Leaf>,
+    checkpoint: Option<Arc<str>>,
+    failed: Option<Arc<str>>,
+    publishing: Option<Arc<str>>,
+}
+
+impl Shared {
+    pub(super) fn new(segments: PathBuf, signer: Signer, recovered: &Recovered) -> Self {
+        let state = State {
+            size: recovered.frontier.size(),
+            root: recovered.frontier.root(),
+            marks: recovered.marks.clone(),
+            feed: Vec::new(),
+            checkpoint: recovered.checkpoint.clone(),
+            failed: None,
+            publishing: None,
+        };
+        Self {
+            segments,
+            signer,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Every change is one assignment or one push, so a poisoned state is still whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn segments(&self) -> &Path {
+        &self.segments
+    }
+
+    pub(super) const fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    pub(super) fn head(&self) -> Head {
+        let state = self.state();
+        Head {
+            size: state.size,
+            root: state.root,
+            checkpoint: state.checkpoint.clone(),
+        }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let state = self.state();
+        Health {
+            failed: state.failed.clone(),
+            publishing: state.publishing.clone(),
+        }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.state().size
+    }
+
+    /// The run that holds an entry, and the size of the log.
+    pub(super) fn find(&self, index: u64) -> (Option<Mark>, u64) {
+        let state = self.state();
+        let mark = state.marks.find(index).filter(|_| index < state.size);
+        (mark, state.size)
+    }
+
+    /// Takes note of a frame that is durable.
+    pub(super) fn grow(
+        &self,
+        size: u64,
+        root: Hash,
+        mark: Mark,
+        leaves: impl Iterator<Item = Leaf>,
+    ) {
+        let mut state = self.state();
+        state.size = size;
+        state.root = root;
+        state.marks.add(mark);
+        if state.feed.len() > MAX_FEED {
+            state.feed = Vec::new();
+        } else {
+            state.feed.extend(leaves);
+        }
+    }
+
+    /// Hands over what waits to be published.
+    pub(super) fn take_feed(&self) -> Feed {
+        let mut state = self.state();
+        let leaves = std::mem::take(&mut state.feed);
+        let count = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+        Feed {
+            size: state.size,
+            root: state.root,
+            first: state.size - count,
+            leaves,
+        }
+    }
+
+    pub(super) fn fail(&self, reason: Arc<str>) {
+        self.state().failed.get_or_insert(reason);
+    }
+
+    pub(super) fn set_checkpoint(&self, checkpoint: Arc<str>) {
+        self.state().checkpoint = Some(checkpoint);
+    }
+
+    pub(super) fn set_publishing(&self, trouble: Option<Arc<str>>) {
+        self.state().publishing = trouble;
+    }
+}

@@ -1,0 +1,18 @@
+//! Tests of the store: durability, recovery, publishing, failures.
+
+#[cfg(test)]
+mod append;
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod failure;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod publish;
