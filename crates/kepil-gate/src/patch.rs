@@ -198,6 +198,53 @@ impl Patcher<'_> {
     }
 }
 
+/// The inverse of [`Patcher::apply`]: the stated facts of a row as documents, by record.
+#[must_use]
+pub fn documents(book: &StatuteBook, facts: &Facts) -> serde_json::Map<String, Json> {
+    let mut out = serde_json::Map::new();
+    for (slot, def) in (0u16..).zip(book.layout.slots()) {
+        if def.derived || !facts.has(slot) {
+            continue;
+        }
+        let value = match (&def.ty, facts.get(slot)) {
+            (SlotType::Record, _) => {
+                out.entry(def.path.clone()).or_insert_with(|| Json::Object(serde_json::Map::new()));
+                continue;
+            }
+            (SlotType::Datetime, Value::Int(ms)) => kepil_terms::Instant::from_ms(*ms).to_rfc3339().into(),
+            (SlotType::Duration, Value::Int(ms)) if ms % 86_400_000 == 0 => format!("P{}D", ms / 86_400_000).into(),
+            (SlotType::Duration, Value::Int(ms)) => format!("PT{}S", ms / 1000).into(),
+            (SlotType::Long(names), Value::Int(n)) => {
+                let name = usize::try_from(*n).ok().and_then(|i| names.get(i));
+                name.map_or_else(|| Json::from(*n), |s| Json::from(s.as_str()))
+            }
+            (_, Value::Bool(b)) => Json::Bool(*b),
+            (SlotType::Term(t), Value::Id(ix)) => term_id(book, *t, *ix),
+            (SlotType::Terms(t), Value::Set(m)) => {
+                Json::Array(kepil_law::book::bits(*m).map(|ix| term_id(book, *t, ix)).collect())
+            }
+            (_, Value::Strs(list)) => Json::Array(list.iter().map(|s| Json::from(&**s)).collect()),
+            _ => continue,
+        };
+        match def.path.split_once('.') {
+            None => {
+                out.insert(def.path.clone(), value);
+            }
+            Some((record, member)) => {
+                let entry = out.entry(record.to_owned()).or_insert_with(|| Json::Object(serde_json::Map::new()));
+                if let Json::Object(map) = entry {
+                    map.insert(member.to_owned(), value);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn term_id(book: &StatuteBook, ty: u16, ix: u16) -> Json {
+    book.vocab.def(ty, ix).map_or(Json::Null, |d| Json::from(d.id.as_str()))
+}
+
 fn short(text: &str) -> String {
     text.chars().take(80).collect()
 }

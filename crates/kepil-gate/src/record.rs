@@ -57,7 +57,8 @@ pub struct Record {
     pub verdict: String,
     /// The strict verdict.
     pub strict: String,
-    /// Tests that had something to look at, as `T01=pass`.
+    /// Tests that had something to look at, as `T01=pass`; a failed one names the rule that failed,
+    /// as in `T02=deny KZ-DC-2026#5.1/1`.
     pub tests: Vec<String>,
     /// Grounds found, by rule id.
     pub grounds: Vec<String>,
@@ -115,7 +116,10 @@ impl Gate {
                 .iter()
                 .zip(&decision.tests)
                 .filter(|(_, r)| !matches!(r.outcome, Outcome::NotApplicable | Outcome::LawNotYetInForce))
-                .map(|(t, r)| format!("{}={}", t.id, r.outcome.as_str()))
+                .map(|(t, r)| {
+                    let by = r.rule.filter(|_| r.outcome.failed()).and_then(|ix| crate::gate::rule(book, ix));
+                    by.map_or_else(|| format!("{}={}", t.id, r.outcome.as_str()), |by| format!("{}={} {}", t.id, r.outcome.as_str(), by.id))
+                })
                 .collect(),
             grounds: decision.grounds.iter().filter_map(|g| crate::gate::rule(book, g.rule)).map(|r| r.id.clone()).collect(),
             missing: decision.missing.clone(),

@@ -1,9 +1,17 @@
 //! `kepil`: the gate, the law and the ledger behind one command.
 
+mod client;
+mod config;
+mod decide;
+mod demo;
 mod exit;
 mod law;
+mod ledger;
+mod quick;
+mod serve;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Kepil (кепіл, guarantor): one gate in front of every use of a person's data.
@@ -19,15 +27,43 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Decide the situations of a file (YAML, or Markdown with case blocks) and say why.
+    Decide(decide::Args),
     /// The law pack: check, test, show, list.
     #[command(subcommand)]
     Law(law::Law),
+    /// The ledger: its head, a full check, a receipt.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// Run a node.
+    Serve {
+        /// The configuration file; without it, the defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// The configuration: print the documented default, check a file.
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Play spring 2020 and today on invented people, check the log, then serve what was left.
+    Demo(demo::Args),
+    /// Measure this machine quickly: decisions and durable entries a second.
+    Bench {
+        /// Seconds for each measurement.
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
+        Command::Decide(args) => decide::run(&args, cli.json),
         Command::Law(command) => law::run(command, cli.json),
+        Command::Ledger(command) => ledger::run(&command, cli.json),
+        Command::Serve { config } => serve::run(config.as_deref()),
+        Command::Config(command) => config::run(&command, cli.json),
+        Command::Demo(args) => demo::run(&args, cli.json),
+        Command::Bench { seconds } => quick::run(seconds, cli.json),
     };
     exit::code(done)
 }

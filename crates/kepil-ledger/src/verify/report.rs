@@ -212,3 +212,9 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.meaning)
+    }
+}

@@ -1,0 +1,152 @@
+//! Everything a running node holds.
+
+use crate::config::Config;
+use crate::conformance::Conformance;
+use crate::door::Door;
+use crate::metrics::Metrics;
+use crate::register::Register;
+use arc_swap::ArcSwap;
+use kepil_gate::Gate;
+use kepil_gate::record::Record;
+use kepil_store::log::{Appender, Log, Reader};
+use kepil_terms::Instant;
+use serde_json::Value as Json;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a node's sense of time comes from: milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The law and the registers made ready for it; swapped as one.
+#[derive(Debug)]
+pub struct Law {
+    /// The gate.
+    pub gate: Gate,
+    /// The registers.
+    pub register: Register,
+}
+
+/// A decision as the start page shows it.
+#[derive(Debug, Clone)]
+pub struct Recent {
+    /// Index in the log.
+    pub index: u64,
+    /// The record.
+    pub record: Record,
+}
+
+/// How often a provision was relied on and refused by.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reliance {
+    /// A ground under it carried an ok.
+    pub relied: u64,
+    /// A test under it failed.
+    pub refused: u64,
+}
+
+/// An idempotency key.
+#[derive(Debug, Clone)]
+pub enum Repeat {
+    /// The first request with it is still being answered.
+    Running,
+    /// The request was answered; the hash of its body and the answer.
+    Done(String, Arc<Json>),
+    /// It was answered before a restart; the hash of its body and its entries in the log.
+    Recorded(String, Vec<u64>),
+}
+
+/// A node.
+pub struct App {
+    /// Its configuration.
+    pub config: Config,
+    /// Law and registers.
+    pub law: ArcSwap<Law>,
+    /// The door.
+    pub door: Door,
+    /// The event clock.
+    pub clock: Clock,
+    /// Wall time, for tokens.
+    pub wall: Clock,
+    /// The way into the log.
+    pub appender: Appender,
+    /// The way to read it.
+    pub reader: Reader,
+    /// The log itself, until it is closed.
+    pub log: Mutex<Option<Log>>,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// The conformance tenant, if it is on.
+    pub conformance: Option<Conformance>,
+    /// The latest decisions, newest first.
+    pub recent: Mutex<VecDeque<Recent>>,
+    /// Reliance by provision.
+    pub reliance: Mutex<HashMap<String, Reliance>>,
+    /// Idempotency keys with the second they were first used.
+    pub repeats: Mutex<HashMap<String, (u64, Repeat)>>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+const RECENT: usize = 200;
+
+impl App {
+    /// The event time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        Instant::from_ms(i64::try_from((self.clock)()).unwrap_or(i64::MAX))
+    }
+
+    /// Wall time in seconds.
+    #[must_use]
+    pub fn wall_secs(&self) -> u64 {
+        (self.wall)() / 1000
+    }
+
+    /// Takes an entry of the log into the views that are rebuilt from it.
+    pub fn view(&self, index: u64, record: Record) {
+        {
+            let mut reliance = self.reliance.lock().unwrap_or_else(PoisonError::into_inner);
+            let provision = |rule: &str| rule.rsplit_once('/').map_or(rule, |(p, _)| p).to_owned();
+            if record.verdict == "ok" {
+                for g in &record.grounds {
+                    reliance.entry(provision(g)).or_default().relied += 1;
+                }
+            }
+            for rule in record.tests.iter().filter_map(|t| t.split_once("=deny ")).map(|(_, rule)| rule) {
+                reliance.entry(provision(rule)).or_default().refused += 1;
+            }
+        }
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.push_front(Recent { index, record });
+        recent.truncate(RECENT);
+    }
+
+    /// Rebuilds the views from the log.
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub fn rebuild(&self) -> Result<u64, String> {
+        let mut count = 0;
+        for entry in self.reader.records(0) {
+            let entry = entry.map_err(|e| e.to_string())?;
+            let Some(draft) = entry.draft else { continue };
+            let Ok(record) = serde_json::from_slice::<Record>(&draft.record) else { continue };
+            count += 1;
+            if let Some((key, body)) = record.who.repeat.split_once(' ') {
+                let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+                let at = u64::try_from(record.at / 1000).unwrap_or(0);
+                let slot = repeats.entry(key.to_owned()).or_insert_with(|| (at, Repeat::Recorded(body.to_owned(), Vec::new())));
+                if let Repeat::Recorded(_, indexes) = &mut slot.1 {
+                    indexes.push(entry.index);
+                }
+            }
+            self.view(entry.index, record);
+        }
+        self.metrics.entries.set(count);
+        Ok(count)
+    }
+}

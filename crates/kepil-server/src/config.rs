@@ -1,0 +1,192 @@
+//! The configuration file: one TOML file that explains itself.
+
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The file as `kepil config print` writes it: every key with its meaning and default.
+pub const DOCUMENTED: &str = include_str!("config.toml");
+
+/// Everything a node is told at its start.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The address callers use; audience of client assertions, issuer of tokens.
+    pub public_url: String,
+    /// The folder with the ledger, the keys and the registers.
+    pub data_dir: PathBuf,
+    /// The law.
+    pub law: LawConfig,
+    /// Bounds.
+    pub limits: Limits,
+    /// Tokens.
+    pub tokens: Tokens,
+    /// Logs.
+    pub log: LogConfig,
+    /// Assumed acts too: tests and the demo only.
+    pub danger_assumed_law: bool,
+    /// The AuthZEN conformance tenant: tests only.
+    pub danger_conformance_tenant: bool,
+}
+
+/// Which law, and how strictly.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LawConfig {
+    /// A folder with a pack instead of the one inside the binary.
+    pub pack: Option<PathBuf>,
+    /// Answer with the strict verdict.
+    pub confidence_floor: bool,
+}
+
+/// Bounds of requests.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest body, bytes.
+    pub body_bytes: usize,
+    /// Longest batch.
+    pub batch: usize,
+    /// How long an idempotency key is remembered, seconds.
+    pub repeat_secs: u64,
+    /// How many idempotency keys are remembered at most.
+    pub repeats: usize,
+}
+
+/// Access tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tokens {
+    /// Lifetime, seconds.
+    pub ttl_secs: u64,
+    /// Longest lifetime of a client assertion, seconds.
+    pub assertion_secs: u64,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// error, warn, info, debug.
+    pub level: String,
+    /// text or json.
+    pub format: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8640)),
+            public_url: "http://127.0.0.1:8640".into(),
+            data_dir: PathBuf::from("kepil-data"),
+            law: LawConfig::default(),
+            limits: Limits::default(),
+            tokens: Tokens::default(),
+            log: LogConfig::default(),
+            danger_assumed_law: false,
+            danger_conformance_tenant: false,
+        }
+    }
+}
+
+impl Default for LawConfig {
+    fn default() -> Self {
+        Self { pack: None, confidence_floor: true }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 1_048_576, batch: 1000, repeat_secs: 86_400, repeats: 100_000 }
+    }
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { ttl_secs: 600, assertion_secs: 300 }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: "json".into() }
+    }
+}
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// With the key and the line that are wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let within = |name: &str, v: u64, low: u64, high: u64| {
+            if (low..=high).contains(&v) { Ok(()) } else { Err(format!("`{name}` is {v}; it must lie between {low} and {high}")) }
+        };
+        within("limits.body_bytes", self.limits.body_bytes as u64, 1024, 64 << 20)?;
+        within("limits.batch", self.limits.batch as u64, 1, 5000)?;
+        within("limits.repeats", self.limits.repeats as u64, 1, 10_000_000)?;
+        within("tokens.ttl_secs", self.tokens.ttl_secs, 30, 3600)?;
+        within("tokens.assertion_secs", self.tokens.assertion_secs, 10, 3600)?;
+        if !(self.public_url.starts_with("http://") || self.public_url.starts_with("https://")) || self.public_url.ends_with('/') {
+            return Err("`public_url` must begin with http:// or https:// and not end with a slash".into());
+        }
+        if !["error", "warn", "info", "debug"].contains(&self.log.level.as_str()) {
+            return Err("`log.level` must be error, warn, info or debug".into());
+        }
+        if !["text", "json"].contains(&self.log.format.as_str()) {
+            return Err("`log.format` must be text or json".into());
+        }
+        Ok(())
+    }
+
+    /// What an operator should think about: switches that weaken protection.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.danger_assumed_law {
+            out.push("danger_assumed_law is on: acts that do not exist count as law; never with real data".into());
+        }
+        if self.danger_conformance_tenant {
+            out.push("danger_conformance_tenant is on: /tenants/conformance answers without tokens and without records".into());
+        }
+        if !self.law.confidence_floor {
+            out.push("law.confidence_floor is off: an ok may rest on a text that is not verified".into());
+        }
+        if self.public_url.starts_with("http://") && !self.listen.ip().is_loopback() {
+            out.push("public_url is not https: put a TLS proxy in front".into());
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_file_is_the_default() {
+        let documented = Config::parse(DOCUMENTED).unwrap();
+        assert_eq!(format!("{documented:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, said) in [
+            ("lisen = \"x\"", "lisen"),
+            ("listen = \"nowhere\"", "listen"),
+            ("[limits]\nbatch = 0", "limits.batch"),
+            ("public_url = \"ftp://x\"", "public_url"),
+            ("[log]\nlevel = \"loud\"", "log.level"),
+        ] {
+            assert!(Config::parse(text).unwrap_err().contains(said), "{text}");
+        }
+    }
+}

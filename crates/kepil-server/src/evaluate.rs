@@ -1,0 +1,288 @@
+//! From an AuthZEN evaluation to a decision that stands in the log, and to its answer.
+
+use crate::app::{App, Law};
+use crate::authzen::{Evaluation, Semantic};
+use crate::metrics::VerdictLabel;
+use crate::problem::Problem;
+use crate::register::{CLAIMS, Register, System, layer};
+use kepil_gate::record::{Parties, Record, hex};
+use kepil_gate::{Citation, Decision, Gate, Scene};
+use kepil_law::vocab::bit;
+use kepil_law::Value;
+use kepil_ledger::entry::Draft;
+use kepil_terms::{Instant, Lang, Verdict};
+use serde_json::{Map, Value as Json, json};
+use std::time::Instant as Timer;
+
+/// What a request brings beside its evaluations.
+#[derive(Debug, Clone)]
+pub struct Caller<'a> {
+    /// The asking system.
+    pub system: &'a System,
+    /// The request's id.
+    pub request: String,
+    /// The language of reasons.
+    pub lang: Lang,
+    /// Key and body hash of the idempotency key, or nothing.
+    pub repeat: String,
+    /// Whether the record itself goes into the receipt.
+    pub full_receipts: bool,
+}
+
+/// One evaluation, decided but not yet recorded.
+#[derive(Debug)]
+pub struct Decided {
+    scene: Scene,
+    decision: Decision,
+    record: Record,
+}
+
+/// The other records a context may refer to: its key, and their kind in the register.
+const REFERENCES: &[&str] = &["agreement", "consent", "measure", "act", "case", "order", "algorithm"];
+
+fn word<'a>(map: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, String> {
+    match map.get(key) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(s)) => Ok(Some(s)),
+        Some(_) => Err(format!("`{key}` must be a string")),
+    }
+}
+
+fn words(map: &Map<String, Json>, key: &str) -> Result<Vec<String>, String> {
+    match map.get(key) {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(Json::Array(list)) if list.len() <= 128 => {
+            list.iter().map(|v| v.as_str().map(str::to_owned).ok_or_else(|| format!("`{key}` must be a list of strings"))).collect()
+        }
+        Some(Json::Array(_)) => Err(format!("`{key}` holds more than 128 items")),
+        Some(_) => Err(format!("`{key}` must be a list of strings")),
+    }
+}
+
+/// Builds the scene of an evaluation from the request and the registers.
+///
+/// # Errors
+/// With a sentence about what in the request cannot be understood. What the registers do not hold
+/// is no error: the unfavourable is assumed, and the decision says so.
+pub fn scene(law: &Law, caller: &Caller<'_>, e: &Evaluation, now: Instant) -> Result<(Scene, Parties), String> {
+    let (gate, register) = (&law.gate, &law.register);
+    let book = gate.book();
+    let slots = gate.slots();
+    let mut facts = register.unknown();
+    caller.system.layer.lay(&mut facts);
+
+    let operation = book.vocab.find("Action", &e.action).ok_or_else(|| format!("`action.name`: `{}` is not an operation the gate knows", clip(&e.action)))?;
+    let actor_name = word(&e.subject, "actor")?;
+    let actor = actor(gate, caller.system, actor_name)?;
+    let category_type = book.vocab.type_named("Category").unwrap_or_default();
+    let mut data = 0;
+    for c in words(&e.resource, "data")? {
+        data |= bit(book.vocab.term(category_type, &c).ok_or_else(|| format!("`resource.properties.data`: `{}` is not a data category the gate knows", clip(&c)))?);
+    }
+    let purpose = word(&e.context, "purpose")?.ok_or("`context.purpose` is missing: say what the data are for")?;
+    let purpose = book.vocab.find("Purpose", purpose).ok_or_else(|| format!("`context.purpose`: `{}` is not a purpose the gate knows", clip(purpose)))?;
+    if let Some(time) = word(&e.context, "time")? {
+        // A claim: read so that a broken one is refused, never used as the event's time.
+        Instant::parse(time).map_err(|e| format!("`context.time`: {e}"))?;
+    }
+
+    let mut who = Parties { system: caller.system.id.clone(), request: caller.request.clone(), repeat: caller.repeat.clone(), ..Parties::default() };
+    let mut listed = false;
+    if let Some(official) = word(&e.subject, "official")? {
+        lay(register, caller, "official", official, &mut facts);
+        who.official = official.to_owned();
+    }
+    let person = if e.resource_type == "person" { e.resource_id.as_str() } else { "" };
+    who.person = person.to_owned();
+    if !person.is_empty() {
+        lay(register, caller, "person", person, &mut facts);
+        let own = e.subject_type == "person" && e.subject_id == person;
+        set(gate, &mut facts, "person.own_data", own);
+    }
+    if let Some(dataset) = word(&e.resource, "dataset")? {
+        lay(register, caller, "dataset", dataset, &mut facts);
+    }
+    for kind in REFERENCES {
+        if let Some(id) = word(&e.context, kind)?
+            && let Some(entry) = register.record(kind, id).filter(|r| r.open_to(&caller.system.id))
+        {
+            // A record about other persons says nothing about this one.
+            let covers = entry.persons.is_empty() || entry.persons.iter().any(|p| p == person);
+            if covers {
+                entry.layer.lay(&mut facts);
+                listed |= !entry.persons.is_empty();
+            }
+        }
+    }
+    set(gate, &mut facts, "person.listed", listed);
+    if let Some(claims) = e.context.get("claims") {
+        layer(gate, claims, CLAIMS).map_err(|m| format!("`context.claims`: {m}"))?.lay(&mut facts);
+    }
+    facts.set(slots.data, Value::Set(data));
+    facts.set(slots.purpose, Value::Id(purpose));
+    if e.resource.contains_key("fields") {
+        let mut fields: Vec<Box<str>> = words(&e.resource, "fields")?.into_iter().map(Into::into).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        facts.set(slots.fields, Value::Strs(fields.into()));
+    }
+    set(gate, &mut facts, "log_ready", true);
+    let citations: Vec<Citation> = words(&e.context, "basis")?.iter().map(|c| Citation::parse(c, book)).collect();
+    let clock = word(&e.context, "clock")?.map(str::to_owned);
+    gate.patcher().complete(&facts).map_err(|m| format!("`context.claims`: {m}"))?;
+    Ok((Scene { at: now, actor, operation, citations, facts, clock }, who))
+}
+
+fn actor(gate: &Gate, system: &System, named: Option<&str>) -> Result<u16, String> {
+    let book = gate.book();
+    match named {
+        Some(name) => book
+            .vocab
+            .find("Actor", name)
+            .filter(|a| system.actors & bit(*a) != 0)
+            .ok_or_else(|| format!("`subject.properties.actor`: this system is not registered to act as `{}`", clip(name))),
+        None => kepil_law::book::bits(system.actors)
+            .next()
+            .filter(|_| system.actors.count_ones() == 1)
+            .ok_or_else(|| "this system may act as several actors; name one in `subject.properties.actor`".to_owned()),
+    }
+}
+
+fn lay(register: &Register, caller: &Caller<'_>, kind: &str, id: &str, facts: &mut kepil_law::Facts) {
+    if let Some(entry) = register.record(kind, id).filter(|r| r.open_to(&caller.system.id)) {
+        entry.layer.lay(facts);
+    }
+}
+
+fn set(gate: &Gate, facts: &mut kepil_law::Facts, path: &str, value: bool) {
+    if let Some(slot) = gate.book().layout.slot(path) {
+        facts.set(slot, Value::Bool(value));
+    }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+/// Decides one evaluation.
+///
+/// # Errors
+/// When the request cannot be understood.
+pub fn decide(app: &App, law: &Law, caller: &Caller<'_>, e: &Evaluation, now: Instant) -> Result<Decided, String> {
+    let (scene, who) = scene(law, caller, e, now)?;
+    let start = Timer::now();
+    let decision = law.gate.decide(scene.clone());
+    app.metrics.decide_seconds.observe(start.elapsed().as_secs_f64());
+    let record = law.gate.record(&scene, &decision, who);
+    Ok(Decided { scene, decision, record })
+}
+
+/// The verdict a caller gets.
+#[must_use]
+pub fn answered(app: &App, d: &Decision) -> Verdict {
+    if app.config.law.confidence_floor { d.verdict.max(d.strict) } else { d.verdict }
+}
+
+/// Decides a batch, makes every decision durable, and gives the answers in order.
+///
+/// # Errors
+/// When nothing could be recorded: then nothing is answered.
+pub async fn run(app: &App, caller: &Caller<'_>, items: Vec<Result<Evaluation, String>>, semantic: Semantic) -> Result<Vec<Json>, Problem> {
+    let law = app.law.load_full();
+    let now = app.now();
+    let mut decided = Vec::with_capacity(items.len());
+    for item in &items {
+        let one = item.clone().and_then(|e| decide(app, &law, caller, &e, now));
+        let permitted = one.as_ref().is_ok_and(|d| answered(app, &d.decision) == Verdict::Ok);
+        decided.push(one);
+        if (semantic == Semantic::DenyOnFirstDeny && !permitted) || (semantic == Semantic::PermitOnFirstPermit && permitted) {
+            break;
+        }
+    }
+    let mut drafts = Vec::with_capacity(decided.len());
+    for d in decided.iter().flatten() {
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt).map_err(|_| Problem::unrecordable("no randomness is to be had; try again"))?;
+        let record = serde_json::to_vec(&d.record).map_err(|_| Problem::internal("a record could not be written"))?;
+        drafts.push(Draft { salt, record });
+    }
+    let start = Timer::now();
+    let tickets = if drafts.is_empty() {
+        Vec::new()
+    } else {
+        app.appender.append(drafts).await.map_err(|e| {
+            app.metrics.unrecorded.inc();
+            tracing::error!(error = %e, "appending to the ledger failed; nothing is released");
+            Problem::unrecordable("the ledger takes no entries at the moment; nothing was released, nothing is lost; try again later")
+        })?
+    };
+    app.metrics.record_seconds.observe(start.elapsed().as_secs_f64());
+    let mut tickets = tickets.into_iter();
+    let mut out = Vec::with_capacity(decided.len());
+    for d in decided {
+        out.push(match d {
+            Err(e) => json!({"decision": false, "context": {"error": {"status": 400, "message": e}}}),
+            Ok(d) => {
+                let ticket = tickets.next().ok_or_else(|| Problem::internal("an entry has no receipt"))?;
+                let receipt = ticket.receipt().map_err(|_| Problem::internal("a receipt could not be made"))?;
+                let verdict = answered(app, &d.decision);
+                app.metrics.decisions.get_or_create(&VerdictLabel { verdict: verdict.as_str() }).inc();
+                app.metrics.entries.inc();
+                let index = ticket.index();
+                let receipt = if caller.full_receipts { receipt } else { receipt.without_record() };
+                let entry = json!({"index": index, "receipt": serde_json::from_slice::<Json>(receipt.to_json().as_bytes()).unwrap_or(Json::Null)});
+                let answer = answer(app, &law, &d.scene, &d.decision, caller.lang, entry);
+                app.view(index, d.record);
+                answer
+            }
+        });
+    }
+    Ok(out)
+}
+
+/// The answer to one evaluation, without its entry: for a preview and for a repetition.
+#[must_use]
+pub fn answer(app: &App, law: &Law, scene: &Scene, d: &Decision, lang: Lang, entry: Json) -> Json {
+    let verdict = answered(app, d);
+    let gate = &law.gate;
+    let why = gate.explain(d, lang, false);
+    let failed: Vec<Json> = why
+        .reasons
+        .iter()
+        .map(|r| json!({"test": r.test, "outcome": r.outcome, "name": r.name, "text": r.text, "source": r.source, "act": r.act, "confidence": r.confidence}))
+        .collect();
+    let tests: Map<String, Json> = gate
+        .book()
+        .tests
+        .iter()
+        .zip(&d.tests)
+        .filter(|(_, r)| !matches!(r.outcome, kepil_gate::Outcome::NotApplicable | kepil_gate::Outcome::LawNotYetInForce))
+        .map(|(t, r)| (t.id.clone(), r.outcome.as_str().into()))
+        .collect();
+    let obligations: Vec<Json> = d
+        .obligations
+        .iter()
+        .enumerate()
+        .map(|(i, o)| json!({"id": format!("o{}", i + 1), "type": "custom", "properties": o}))
+        .collect();
+    json!({
+        "decision": verdict == Verdict::Ok,
+        "context": {
+            "verdict": verdict,
+            "substance": d.verdict,
+            "strict": d.strict,
+            "summary": kepil_gate::reason::summary(verdict, lang),
+            "at": scene.at.to_rfc3339(),
+            "reasons": failed,
+            "tests": tests,
+            "grounds": why.grounds,
+            "not_yet_in_force": why.not_yet_in_force,
+            "defaults": why.defaults,
+            "missing": d.missing,
+            "obligations": obligations,
+            "law": hex(&d.law),
+            "pack": hex(&gate.book().hash),
+            "entry": entry,
+        }
+    })
+}

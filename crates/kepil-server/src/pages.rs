@@ -1,0 +1,86 @@
+//! What people see: the start page, the statute book, the ledger's head.
+
+mod law;
+mod start;
+mod words;
+
+use crate::app::App;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use kepil_terms::Lang;
+use maud::{DOCTYPE, Markup, html};
+use std::sync::Arc;
+use words::words;
+
+/// The pages.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(language))
+        .route("/assets/style.css", get(style))
+        .route("/{lang}", get(start::page))
+        .route("/{lang}/law", get(law::list))
+        .route("/{lang}/law/{act}", get(law::act))
+        .route("/{lang}/decisions/{index}", get(start::decision))
+        .route("/{lang}/ledger", get(start::ledger))
+}
+
+async fn language(headers: HeaderMap) -> Redirect {
+    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let lang = wanted
+        .split(',')
+        .filter_map(|p| p.split(['-', ';']).next())
+        .find_map(|c| Lang::from_code(c.trim()))
+        .unwrap_or(Lang::Kk);
+    Redirect::to(&format!("/{}", lang.code()))
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")], include_str!("pages/style.css")).into_response()
+}
+
+/// The frame of every page: `path` is the address after the language.
+pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Markup) -> Markup {
+    let w = words(lang);
+    html! {
+        (DOCTYPE)
+        html lang=(lang.code()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Kepil" }
+                link rel="stylesheet" href="/assets/style.css";
+            }
+            body {
+                a.skip href="#main" { (w.skip) }
+                header {
+                    a.brand href={"/" (lang.code())} { "Kepil" }
+                    nav aria-label=(w.sections) {
+                        a href={"/" (lang.code()) "/law"} { (w.law) }
+                        a href={"/" (lang.code()) "/ledger"} { (w.ledger) }
+                    }
+                    nav.langs aria-label=(w.language) {
+                        @for l in Lang::ALL {
+                            @if l == lang { span aria-current="true" { (l.code()) } } @else { a href={"/" (l.code()) (path)} lang=(l.code()) hreflang=(l.code()) { (l.code()) } }
+                        }
+                    }
+                }
+                main id="main" {
+                    @if app.config.danger_assumed_law { p.demo { (w.demo) } }
+                    (body)
+                }
+                footer { p { (w.footer) } }
+            }
+        }
+    }
+}
+
+/// The language of an address, or a page that says it does not exist.
+pub(crate) fn lang_of(code: &str) -> Result<Lang, crate::problem::Problem> {
+    Lang::from_code(code).ok_or_else(|| crate::problem::Problem::not_found("no such page"))
+}
+
+pub(crate) type Shared = State<Arc<App>>;
+pub(crate) type Named<T> = Path<T>;

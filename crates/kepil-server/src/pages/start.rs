@@ -1,0 +1,163 @@
+//! The start page, a decision's page, the ledger's page.
+
+use super::words::{verdict, words};
+use super::{Named, Shared, frame, lang_of};
+use crate::app::Recent;
+use crate::problem::Problem;
+use kepil_gate::record::Record;
+use kepil_terms::{Instant, Lang, Verdict};
+use maud::{Markup, html};
+use std::sync::PoisonError;
+
+fn verdict_of(text: &str) -> Verdict {
+    match text {
+        "ok" => Verdict::Ok,
+        "human" => Verdict::Human,
+        _ => Verdict::Deny,
+    }
+}
+
+fn when(ms: i64) -> String {
+    let text = Instant::from_ms(ms).to_rfc3339();
+    text.chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+/// `GET /{lang}`
+pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, Problem> {
+    let (app, lang) = (&state.0, lang_of(&lang.0)?);
+    let w = words(lang);
+    let recent: Vec<Recent> = app.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+    let law = app.law.load();
+    let book = law.gate.book();
+    let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
+    let count = |v: &str| recent.iter().filter(|r| r.record.verdict == v).count();
+    let show = app.config.danger_assumed_law;
+    let body = html! {
+        h1 { (w.headline) }
+        p.lead { (w.lead) }
+        ul.counts {
+            @for (v, word) in [("ok", Verdict::Ok), ("human", Verdict::Human), ("deny", Verdict::Deny)] {
+                li.(v) { strong { (count(v)) } " " (verdict(word, lang)) }
+            }
+            li { strong { (app.reader.size()) } " " (w.entries) }
+        }
+        h2 { (w.today) }
+        @if !show { p { (w.counts_only) } }
+        @else if recent.is_empty() { p { (w.none_yet) } }
+        @else {
+            div.wide {
+                table {
+                    thead { tr { th { (w.when) } th { (w.who) } th { (w.what) } th { (w.verdict) } th { (w.source) } } }
+                    tbody {
+                        @for r in &recent {
+                            @let v = verdict_of(&r.record.verdict);
+                            @let (data, purpose) = asked(&law.gate, &r.record, lang);
+                            tr {
+                                td data-label=(w.when) { (when(r.record.at)) }
+                                td data-label=(w.who) { (label("Actor", &r.record.actor)) }
+                                td data-label=(w.what) { (label("Action", &r.record.operation)) ": " (data) br; span.soft { (w.purpose) " " (purpose) } }
+                                td data-label=(w.verdict) { a.(r.record.verdict) href={"/" (lang.code()) "/decisions/" (r.index)} { (verdict(v, lang)) } }
+                                td data-label=(w.source) { (deciding(&law.gate, &r.record, lang)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(frame(app, lang, "", w.headline, &body))
+}
+
+/// What was asked and what for, in words.
+fn asked(gate: &kepil_gate::Gate, record: &Record, lang: Lang) -> (String, String) {
+    let book = gate.book();
+    let Ok(scene) = gate.scene_of(record) else { return (String::new(), String::new()) };
+    let data: Vec<String> = kepil_gate::record::categories(gate, &scene.facts).iter().map(|c| book.vocab.label("Category", c, lang)).collect();
+    let purpose = match scene.facts.get(gate.slots().purpose) {
+        kepil_law::Value::Id(p) => book.vocab.type_named("Purpose").and_then(|t| book.vocab.def(t, *p)).map(|d| d.id.clone()),
+        _ => None,
+    };
+    let purpose = purpose.map(|p| book.vocab.label("Purpose", &p, lang)).unwrap_or_default();
+    (if data.is_empty() { "–".into() } else { data.join(", ") }, purpose)
+}
+
+fn deciding(gate: &kepil_gate::Gate, record: &Record, lang: Lang) -> Markup {
+    let Ok(scene) = gate.scene_of(record) else { return html! {} };
+    let source = gate.deciding_source(&gate.decide(scene));
+    let act = source.split('#').next().unwrap_or_default();
+    html! { a href={"/" (lang.code()) "/law/" (act) "#p" (source.split('#').nth(1).unwrap_or_default())} { (source) } }
+}
+
+/// `GET /{lang}/decisions/{index}`
+pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Result<Markup, Problem> {
+    let (app, lang) = (&state.0, lang_of(&path.0.0)?);
+    let index = path.0.1;
+    let gone = || Problem::not_found("no such decision");
+    if !app.config.danger_assumed_law {
+        return Err(gone());
+    }
+    let w = words(lang);
+    let entry = app.reader.record(index).map_err(|_| gone())?;
+    let bytes = entry.draft.map(|d| d.record).unwrap_or_default();
+    let record: Record = serde_json::from_slice(&bytes).map_err(|_| gone())?;
+    let law = app.law.load();
+    let gate = &law.gate;
+    let scene = gate.scene_of(&record).map_err(|_| gone())?;
+    let d = gate.decide(scene);
+    let why = gate.explain(&d, lang, true);
+    let label = |ty: &str, id: &str| gate.book().vocab.label(ty, id, lang);
+    let (data, purpose) = asked(gate, &record, lang);
+    let v = verdict_of(&record.verdict);
+    let title = format!("{} {index}", w.entry);
+    let body = html! {
+        h1 { (title) }
+        p.verdict.(record.verdict) { strong { (verdict(v, lang)) } ". " (why.summary) " (" (w.strict) ": " (verdict(d.strict, lang)) ")" }
+        dl {
+            dt { (w.when) } dd { (Instant::from_ms(record.at).to_rfc3339()) }
+            dt { (w.who) } dd { (label("Actor", &record.actor)) " (" (record.who.system) ")" }
+            dt { (w.what) } dd { (label("Action", &record.operation)) ": " (data) }
+            dt { (w.purpose) } dd { (purpose) }
+            dt { (w.source) } dd { (record.cites.join(", ")) }
+            dt { (w.law_version) } dd { code { (record.law) } }
+        }
+        @if !why.grounds.is_empty() {
+            h2 { (w.grounds) }
+            ul { @for g in &why.grounds { li { strong { (g.source) } " (" (g.category) "): " (g.text) } } }
+        }
+        h2 { (w.tests) }
+        div.wide { table {
+            thead { tr { th { (w.test) } th { (w.outcome) } th { (w.meaning) } th { (w.source) } } }
+            tbody { @for r in &why.reasons { tr {
+                td data-label=(w.test) { @if !r.test.is_empty() { (r.test) " " } (r.name) }
+                td.(r.outcome) data-label=(w.outcome) { (r.outcome) }
+                td data-label=(w.meaning) { (r.text) }
+                td data-label=(w.source) { (r.source) }
+            } } }
+        } }
+        @if !why.not_yet_in_force.is_empty() { p.soft { (w.not_yet) ": " (why.not_yet_in_force.join(", ")) } }
+    };
+    Ok(frame(app, lang, &format!("/decisions/{index}"), &title, &body))
+}
+
+/// `GET /{lang}/ledger`
+pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup, Problem> {
+    let (app, lang) = (&state.0, lang_of(&lang.0)?);
+    let w = words(lang);
+    let (checkpoint, key) = {
+        let log = app.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = log.as_ref().map(|l| l.verifying_key().to_string()).unwrap_or_default();
+        let file = app.config.data_dir.join("ledger").join("log").join("checkpoint");
+        (std::fs::read_to_string(file).unwrap_or_default(), key)
+    };
+    let url = &app.config.public_url;
+    let body = html! {
+        h1 { (w.ledger) }
+        h2 { (w.head) }
+        dl { dt { (w.entries) } dd { (app.reader.size()) } dt { (w.key) } dd { code { (key) } } }
+        pre { (checkpoint) }
+        h2 { (w.check) }
+        p { (w.check_text) }
+        pre { "kepil ledger verify " (url) " --key '" (key) "'\nkepil ledger receipt FILE --key '" (key) "'" }
+    };
+    Ok(frame(app, lang, "/ledger", w.ledger, &body))
+}

@@ -1,0 +1,86 @@
+//! The words of the pages in three languages.
+
+use kepil_terms::{Lang, Verdict};
+
+macro_rules! words {
+    ($($name:ident : $en:literal, $ru:literal, $kk:literal;)*) => {
+        /// The words of a language.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct Words { $(pub $name: &'static str),* }
+        static EN: Words = Words { $($name: $en),* };
+        static RU: Words = Words { $($name: $ru),* };
+        static KK: Words = Words { $($name: $kk),* };
+    };
+}
+
+words! {
+    skip: "Skip to the content", "Перейти к содержанию", "Мазмұнға өту";
+    sections: "Sections", "Разделы", "Бөлімдер";
+    language: "Language", "Язык", "Тіл";
+    law: "The law", "Закон", "Заң";
+    ledger: "The ledger", "Журнал", "Журнал";
+    demo: "Demonstration: invented people, assumed acts marked as such, time as the story needs it.", "Демонстрация: вымышленные люди, предполагаемые акты помечены, время следует сюжету.", "Көрсетілім: ойдан шығарылған адамдар, болжамды актілер белгіленген, уақыт оқиға желісіне сай.";
+    footer: "Kepil (кепіл): guarantor. Every use of a person's data passes one gate.", "Kepil (кепіл): гарант. Каждое использование данных человека проходит через одни ворота.", "Kepil: кепіл. Адам деректерін әрбір пайдалану бір қақпадан өтеді.";
+    headline: "Every use of a person's data passes one gate", "Каждое использование данных человека проходит через одни ворота", "Адам деректерін әрбір пайдалану бір қақпадан өтеді";
+    lead: "It checks law, purpose, necessity, proportionality and time, and leaves a proof that nobody can quietly remove.", "Они проверяют закон, цель, необходимость, соразмерность и срок и оставляют доказательство, которое никто не может незаметно убрать.", "Ол заңды, мақсатты, қажеттілікті, мөлшерлестікті және мерзімді тексереді және ешкім білдірмей өшіре алмайтын дәлел қалдырады.";
+    today: "Decisions", "Решения", "Шешімдер";
+    none_yet: "No decision yet.", "Решений пока нет.", "Әзірге шешім жоқ.";
+    when: "When", "Когда", "Қашан";
+    who: "Who asked", "Кто запросил", "Кім сұрады";
+    what: "What", "Что", "Не";
+    verdict: "Verdict", "Решение", "Шешім";
+    source: "Deciding article", "Решающая статья", "Шешуші бап";
+    acts: "Acts", "Акты", "Актілер";
+    cases: "Worked cases", "Разобранные случаи", "Талданған жағдайлар";
+    rule: "The rule as it runs", "Правило в исполняемом виде", "Орындалатын ереже";
+    unreviewed: "translation not reviewed", "перевод не проверен", "аударма тексерілмеген";
+    in_force: "In force", "Действует", "Күшінде";
+    from: "from", "с", "бастап";
+    to: "until", "до", "дейін";
+    open: "no end", "без срока", "мерзімсіз";
+    confidence: "How sure is the text", "Достоверность текста", "Мәтіннің сенімділігі";
+    needs_text: "official text not loaded", "официальный текст не загружен", "ресми мәтін жүктелмеген";
+    assumed: "assumed act: it does not exist", "предполагаемый акт: его нет", "болжамды акт: ондай акт жоқ";
+    relied: "relied on", "применено", "қолданылды";
+    refused: "refused", "отказано", "бас тартылды";
+    head: "Head of the log", "Вершина журнала", "Журналдың басы";
+    entries: "Entries", "Записей", "Жазбалар";
+    key: "The log's key", "Ключ журнала", "Журнал кілті";
+    check: "Check it yourself", "Проверьте сами", "Өзіңіз тексеріңіз";
+    check_text: "Every file of the log is public. With the key above, these commands rebuild it and check a receipt:", "Все файлы журнала открыты. С ключом выше эти команды перестраивают журнал и проверяют квитанцию:", "Журналдың барлық файлы ашық. Жоғарыдағы кілтпен мына командалар журналды қайта құрып, түбіртекті тексереді:";
+    entry: "Entry", "Запись", "Жазба";
+    tests: "All tests that had something to look at", "Все проверки, которым было что проверять", "Тексеретін нәрсесі болған барлық сынақ";
+    test: "Test", "Проверка", "Сынақ";
+    outcome: "Outcome", "Итог", "Нәтиже";
+    meaning: "What it means", "Что это значит", "Бұл нені білдіреді";
+    grounds: "Grounds found", "Найденные основания", "Табылған негіздер";
+    not_yet: "Not in force yet, so not credited", "Ещё не действовало и не засчитано", "Әлі күшіне енбеген, ескерілмеді";
+    law_version: "Law version", "Версия закона", "Заң нұсқасы";
+    purpose: "for", "цель:", "мақсаты:";
+    strict: "with the confidence floor", "с порогом достоверности", "сенімділік шегімен";
+    counts_only: "This node serves real data: single decisions are shown to the person concerned and to those the law names, not here.", "Этот узел работает с настоящими данными: отдельные решения видны самому человеку и тем, кого называет закон, но не здесь.", "Бұл түйін нақты деректермен жұмыс істейді: жекелеген шешімдерді адамның өзі және заң атаған тұлғалар көреді, мұнда емес.";
+}
+
+/// The words of a language.
+pub(crate) fn words(lang: Lang) -> &'static Words {
+    match lang {
+        Lang::En => &EN,
+        Lang::Ru => &RU,
+        Lang::Kk => &KK,
+    }
+}
+
+/// A verdict as one word.
+pub(crate) fn verdict(v: Verdict, lang: Lang) -> &'static str {
+    match (v, lang) {
+        (Verdict::Ok, Lang::En) => "allowed",
+        (Verdict::Human, Lang::En) => "a person decides",
+        (Verdict::Deny, Lang::En) => "refused",
+        (Verdict::Ok, Lang::Ru) => "разрешено",
+        (Verdict::Human, Lang::Ru) => "решает человек",
+        (Verdict::Deny, Lang::Ru) => "отказано",
+        (Verdict::Ok, Lang::Kk) => "рұқсат",
+        (Verdict::Human, Lang::Kk) => "адам шешеді",
+        (Verdict::Deny, Lang::Kk) => "бас тартылды",
+    }
+}

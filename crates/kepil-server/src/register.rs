@@ -1,0 +1,229 @@
+//! The registers a decision looks things up in: systems, agreements, officials, persons, consents,
+//! measures, cases, orders, algorithms. Held in memory; the gate never asks a database.
+
+use kepil_gate::Gate;
+use kepil_law::vocab::{Mask, bit};
+use kepil_law::{Facts, Slot, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::HashMap;
+
+/// What a kind of record may say: the fact groups it fills.
+const KINDS: &[(&str, &[&str])] = &[
+    ("agreement", &["agreement"]),
+    ("official", &["official"]),
+    ("person", &["person", "dataset"]),
+    ("dataset", &["dataset"]),
+    ("consent", &["consent"]),
+    ("measure", &["measure"]),
+    ("act", &["act"]),
+    ("case", &["case"]),
+    ("order", &["notice", "special"]),
+    ("algorithm", &["decision", "ai", "biometric", "service"]),
+];
+/// What a system's own entry may say.
+const OF_SYSTEMS: &[&str] = &["system", "notice", "request", "person"];
+/// What a caller may state itself; it is recorded as the caller's statement.
+pub const CLAIMS: &[&str] = &["request", "decision", "review", "refusal", "product", "document", "payment", "clock", "service", "biometric", "ai", "special"];
+
+/// The registers as they stand in `register.json`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterFile {
+    /// Systems.
+    pub systems: Vec<SystemEntry>,
+    /// All other records.
+    pub records: Vec<RecordEntry>,
+}
+
+/// A registered system: a caller of the gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SystemEntry {
+    /// Its id, which is also its client id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The actors of the vocabulary it may act as.
+    pub actors: Vec<String>,
+    /// Its public keys (JWK: ES256 or EdDSA).
+    pub keys: Vec<Json>,
+    /// What the register knows of it.
+    pub facts: Json,
+}
+
+/// A record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordEntry {
+    /// Its id.
+    pub id: String,
+    /// Its kind.
+    pub kind: String,
+    /// The systems that may refer to it; none = all.
+    #[serde(default)]
+    pub systems: Vec<String>,
+    /// The persons it covers.
+    #[serde(default)]
+    pub persons: Vec<String>,
+    /// What it says.
+    pub facts: Json,
+}
+
+/// A list of facts, ready to be laid over a row.
+#[derive(Debug, Clone, Default)]
+pub struct Layer(Vec<(Slot, Value)>);
+
+impl Layer {
+    /// Lays the facts over a row.
+    pub fn lay(&self, facts: &mut Facts) {
+        for (slot, value) in &self.0 {
+            facts.set(*slot, value.clone());
+        }
+    }
+}
+
+/// A system, ready.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The actors it may act as.
+    pub actors: Mask,
+    /// Its public keys.
+    pub keys: Vec<Json>,
+    /// What is known of it.
+    pub layer: Layer,
+}
+
+/// A record, ready.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The systems that may refer to it.
+    pub systems: Vec<String>,
+    /// The persons it covers.
+    pub persons: Vec<String>,
+    /// What it says.
+    pub layer: Layer,
+}
+
+impl Entry {
+    /// Whether a system may refer to it.
+    #[must_use]
+    pub fn open_to(&self, system: &str) -> bool {
+        self.systems.is_empty() || self.systems.iter().any(|s| s == system)
+    }
+}
+
+/// The registers in memory.
+#[derive(Debug, Default)]
+pub struct Register {
+    systems: HashMap<String, std::sync::Arc<System>>,
+    records: HashMap<(String, String), Entry>,
+    unknown: Facts,
+}
+
+/// A register that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// A record is wrong.
+    #[error("the {kind} `{id}` of the register: {what}")]
+    Entry {
+        /// Its kind.
+        kind: String,
+        /// Its id.
+        id: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The row of unfavourable assumptions is wrong.
+    #[error("the pack's unknown.yaml: {0}")]
+    Unknown(String),
+}
+
+impl Register {
+    /// Checks the registers against the law's schema and makes them ready.
+    ///
+    /// # Errors
+    /// At the first entry that does not fit.
+    pub fn load(file: &RegisterFile, gate: &Gate) -> Result<Self, RegisterError> {
+        let mut out = Self { unknown: unknown(gate)?, ..Self::default() };
+        for s in &file.systems {
+            let wrong = |what: String| RegisterError::Entry { kind: "system".into(), id: s.id.clone(), what };
+            let mut actors = 0;
+            for a in &s.actors {
+                let ix = gate.book().vocab.find("Actor", a);
+                actors |= bit(ix.ok_or_else(|| wrong(format!("`{a}` is not an actor of the vocabulary")))?);
+            }
+            let layer = layer(gate, &s.facts, OF_SYSTEMS).map_err(wrong)?;
+            let system = System { id: s.id.clone(), name: s.name.clone(), actors, keys: s.keys.clone(), layer };
+            if out.systems.insert(s.id.clone(), std::sync::Arc::new(system)).is_some() {
+                return Err(wrong("it stands there twice".into()));
+            }
+        }
+        for r in &file.records {
+            let wrong = |what: String| RegisterError::Entry { kind: r.kind.clone(), id: r.id.clone(), what };
+            let groups = KINDS.iter().find(|(k, _)| *k == r.kind).map(|(_, g)| *g);
+            let groups = groups.ok_or_else(|| wrong("records of this kind do not exist".into()))?;
+            let layer = layer(gate, &r.facts, groups).map_err(wrong)?;
+            let entry = Entry { systems: r.systems.clone(), persons: r.persons.clone(), layer };
+            if out.records.insert((r.kind.clone(), r.id.clone()), entry).is_some() {
+                return Err(wrong("it stands there twice".into()));
+            }
+        }
+        Ok(out)
+    }
+
+    /// A system by its id.
+    #[must_use]
+    pub fn system(&self, id: &str) -> Option<&std::sync::Arc<System>> {
+        self.systems.get(id)
+    }
+
+    /// A record by kind and id.
+    #[must_use]
+    pub fn record(&self, kind: &str, id: &str) -> Option<&Entry> {
+        // Two small strings a lookup: far below the cost of reading the request.
+        self.records.get(&(kind.to_owned(), id.to_owned()))
+    }
+
+    /// The row of unfavourable assumptions.
+    #[must_use]
+    pub fn unknown(&self) -> Facts {
+        self.unknown.clone()
+    }
+
+    /// All systems.
+    pub fn systems(&self) -> impl Iterator<Item = &System> {
+        self.systems.values().map(AsRef::as_ref)
+    }
+}
+
+fn unknown(gate: &Gate) -> Result<Facts, RegisterError> {
+    let text = gate.book().extras.get("unknown.yaml").ok_or_else(|| RegisterError::Unknown("it is missing".into()))?;
+    let doc: Json = serde_saphyr::from_str(text).map_err(|e| RegisterError::Unknown(e.to_string()))?;
+    let mut facts = gate.blank();
+    gate.patcher().apply(&mut facts, &doc).map_err(|e| RegisterError::Unknown(e.to_string()))?;
+    gate.patcher().complete(&facts).map_err(|e| RegisterError::Unknown(e.to_string()))?;
+    Ok(facts)
+}
+
+/// Makes a layer of a document that may only speak of `groups`.
+///
+/// # Errors
+/// When it speaks of something else, or a fact does not fit the schema.
+pub fn layer(gate: &Gate, doc: &Json, groups: &[&str]) -> Result<Layer, String> {
+    if doc.is_null() {
+        return Ok(Layer::default());
+    }
+    let map = doc.as_object().ok_or("its facts must be an object")?;
+    if let Some(group) = map.keys().find(|k| !groups.contains(&k.as_str())) {
+        return Err(format!("it may not speak of `{group}`, only of {}", groups.join(", ")));
+    }
+    let mut facts = Facts::empty(gate.book().layout.slots().len());
+    gate.patcher().apply(&mut facts, doc).map_err(|e| e.to_string())?;
+    let list = (0u16..).zip(facts.values()).filter(|(_, v)| !matches!(v, Value::Absent)).map(|(s, v)| (s, v.clone())).collect();
+    Ok(Layer(list))
+}

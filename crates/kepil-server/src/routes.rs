@@ -1,0 +1,367 @@
+//! The HTTP interface: one list of routes, and what each does.
+
+use crate::app::{App, Repeat};
+use crate::authzen::{self, Batch, Evaluation, Semantic};
+use crate::door::{TokenForm, TokenRefusal};
+use crate::evaluate::{self, Caller};
+use crate::metrics::RouteLabel;
+use crate::problem::Problem;
+use crate::register::System;
+use crate::{json, openapi, pages};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest, MatchedPath, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use kepil_terms::Lang;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, PoisonError};
+
+type Shared = Arc<App>;
+
+/// Every route of the interface; the OpenAPI document must describe exactly these.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("post", "/access/v1/evaluation"),
+    ("post", "/access/v1/evaluations"),
+    ("get", "/.well-known/authzen-configuration"),
+    ("post", "/oauth/token"),
+    ("get", "/openapi.json"),
+    ("get", "/health/live"),
+    ("get", "/health/ready"),
+    ("get", "/metrics"),
+    ("get", "/statute/{act}/{number}"),
+    ("get", "/log/key"),
+    ("get", "/log/checkpoint"),
+    ("get", "/log/tile/{path}"),
+];
+
+/// The router of a node.
+pub fn router(app: Shared) -> Router {
+    let mut router = Router::new()
+        .route("/access/v1/evaluation", post(evaluation))
+        .route("/access/v1/evaluations", post(evaluations))
+        .route("/.well-known/authzen-configuration", get(discovery))
+        .route("/oauth/token", post(token))
+        .route("/openapi.json", get(async || Json(openapi::document())))
+        .route("/health/live", get(async || "ok\n"))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/statute/{act}/{number}", get(statute))
+        .route("/log/key", get(log_key))
+        .route("/log/checkpoint", get(checkpoint))
+        .route("/log/tile/{*path}", get(tile))
+        .merge(pages::router());
+    if app.conformance.is_some() {
+        router = router
+            .route("/tenants/conformance/access/v1/evaluation", post(conformance_one))
+            .route("/tenants/conformance/access/v1/evaluations", post(conformance_many))
+            .route("/tenants/conformance/.well-known/authzen-configuration", get(conformance_discovery));
+    }
+    router
+        .fallback(async || Problem::not_found("no such page or interface; /openapi.json lists the interface"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed("this address takes another method; see /openapi.json"))
+        .layer(DefaultBodyLimit::max(app.config.limits.body_bytes))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), around))
+        .with_state(app)
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Around every request: the request id, security headers, counts.
+async fn around(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let id = request.headers().get(REQUEST_ID).filter(|v| v.len() <= 128 && v.to_str().is_ok()).cloned();
+    let known = request.extensions().get::<MatchedPath>().map(|m| m.as_str().to_owned()).unwrap_or_default();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if let Some(id) = id {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("content-security-policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let known = known.replace("{*path}", "{path}");
+    let route = ROUTES.iter().map(|(_, p)| *p).find(|p| *p == known).unwrap_or("page");
+    app.metrics.answers.get_or_create(&RouteLabel { route, status: response.status().as_u16() }).inc();
+    response
+}
+
+/// The body as strict JSON: 400 for a wrong content type, as AuthZEN asks.
+async fn body(app: &App, request: Request) -> Result<(HeaderMap, Bytes, Value), Problem> {
+    let headers = request.headers().clone();
+    let is_json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|v| v.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json")));
+    if !is_json {
+        return Err(Problem::bad_request("send the body as application/json"));
+    }
+    let bytes = Bytes::from_request(request, &()).await.map_err(|e| match e.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("a body may hold {} bytes", app.config.limits.body_bytes)),
+        _ => Problem::bad_request("the body could not be read to its end"),
+    })?;
+    let value = json::parse(&bytes).map_err(Problem::bad_request)?;
+    Ok((headers, bytes, value))
+}
+
+fn language(headers: &HeaderMap) -> Lang {
+    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    wanted
+        .split(',')
+        .filter_map(|part| part.split(['-', ';']).next())
+        .find_map(|code| Lang::from_code(code.trim()))
+        .unwrap_or(Lang::En)
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(|v| v.len() <= 128).unwrap_or_default().to_owned()
+}
+
+/// Answers once per idempotency key: a repetition gets the first answer, another body is refused.
+async fn once<F, Fut>(app: &App, system: &System, headers: &HeaderMap, bytes: &[u8], work: F) -> Result<Value, Problem>
+where
+    F: FnOnce(String) -> Fut,
+    Fut: Future<Output = Result<Value, Problem>>,
+{
+    let Some(key) = headers.get("idempotency-key") else { return work(String::new()).await };
+    let key = key.to_str().ok().filter(|k| !k.is_empty() && k.len() <= 256);
+    let key = key.ok_or_else(|| Problem::bad_request("Idempotency-Key must have 1 to 256 visible characters"))?;
+    let key = hash(&[system.id.as_bytes(), &[0], key.as_bytes()]);
+    let body = hash(&[bytes]);
+    let now = app.wall_secs();
+    let earlier = {
+        let mut repeats = app.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        forget(&mut repeats, now, app);
+        match repeats.get(&key) {
+            Some((_, earlier)) => Some(earlier.clone()),
+            None => {
+                repeats.insert(key.clone(), (now, Repeat::Running));
+                None
+            }
+        }
+    };
+    let reused = || Problem::unprocessable("this Idempotency-Key came with another body before; use a new key for a new request");
+    match earlier {
+        Some(Repeat::Running) => Err(Problem::conflict("the first request with this Idempotency-Key is still being answered; try again in a moment")),
+        Some(Repeat::Done(b, answer)) => if b == body { Ok(answer.as_ref().clone()) } else { Err(reused()) },
+        Some(Repeat::Recorded(b, indexes)) => if b == body { recorded(app, &indexes, language(headers)) } else { Err(reused()) },
+        None => {
+            let answer = work(format!("{key} {body}")).await;
+            let mut repeats = app.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+            match &answer {
+                Ok(a) => repeats.insert(key, (now, Repeat::Done(body, Arc::new(a.clone())))),
+                // Nothing was recorded: the key is free again.
+                Err(_) => repeats.remove(&key),
+            };
+            answer
+        }
+    }
+}
+
+fn forget(repeats: &mut std::collections::HashMap<String, (u64, Repeat)>, now: u64, app: &App) {
+    if repeats.len() < app.config.limits.repeats {
+        return;
+    }
+    let ttl = app.config.limits.repeat_secs;
+    repeats.retain(|_, (at, _)| at.saturating_add(ttl) > now);
+    if repeats.len() >= app.config.limits.repeats {
+        let mut times: Vec<u64> = repeats.values().map(|(at, _)| *at).collect();
+        times.sort_unstable();
+        let cut = times.get(times.len() / 2).copied().unwrap_or(0);
+        repeats.retain(|_, (at, r)| *at > cut || matches!(r, Repeat::Running));
+    }
+}
+
+fn hash(parts: &[&[u8]]) -> String {
+    let mut h = Sha256::new();
+    for p in parts {
+        h.update(p);
+    }
+    kepil_gate::record::hex(&h.finalize())
+}
+
+/// The answers of entries that stand in the log from before a restart.
+fn recorded(app: &App, indexes: &[u64], lang: Lang) -> Result<Value, Problem> {
+    let law = app.law.load_full();
+    let broken = |_| Problem::internal("the recorded answer could not be read again");
+    let mut answers = Vec::new();
+    for index in indexes {
+        let receipt = app.reader.receipt(*index).map_err(|_| broken(()))?;
+        let record: kepil_gate::record::Record = serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken(()))?;
+        let scene = law.gate.scene_of(&record).map_err(|_| broken(()))?;
+        let decision = law.gate.decide(scene.clone());
+        let entry = json!({"index": index, "receipt": json::parse(receipt.to_json().as_bytes()).map_err(|_| broken(()))?});
+        answers.push(evaluate::answer(app, &law, &scene, &decision, lang, entry));
+    }
+    match (answers.len(), answers.pop()) {
+        (1, Some(one)) => Ok(one),
+        (_, Some(last)) => {
+            answers.push(last);
+            Ok(json!({ "evaluations": answers }))
+        }
+        (_, None) => Err(broken(())),
+    }
+}
+
+async fn evaluation(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let system = app.door.who(request.headers(), app.wall_secs())?;
+    let (headers, bytes, value) = body(&app, request).await?;
+    let e = authzen::evaluation(&value)?;
+    let answer = once(&app, &system, &headers, &bytes, async |repeat| single(&app, &system, &headers, e, repeat).await).await?;
+    Ok(Json(answer).into_response())
+}
+
+async fn single(app: &App, system: &System, headers: &HeaderMap, e: Evaluation, repeat: String) -> Result<Value, Problem> {
+    let caller = Caller { system, request: request_id(headers), lang: language(headers), repeat, full_receipts: true };
+    // What cannot be understood is an error of the request, said before anything is recorded.
+    evaluate::scene(&app.law.load(), &caller, &e, app.now()).map_err(Problem::bad_request)?;
+    let mut answers = evaluate::run(app, &caller, vec![Ok(e)], Semantic::ExecuteAll).await?;
+    answers.pop().ok_or_else(|| Problem::internal("an evaluation has no answer"))
+}
+
+async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let system = app.door.who(request.headers(), app.wall_secs())?;
+    let (headers, bytes, value) = body(&app, request).await?;
+    let batch = authzen::batch(&value, app.config.limits.batch)?;
+    let answer = once(&app, &system, &headers, &bytes, async |repeat| match batch {
+        Batch::Single(e) => single(&app, &system, &headers, *e, repeat).await,
+        Batch::Many(items, semantic) => {
+            let caller = Caller { system: &system, request: request_id(&headers), lang: language(&headers), repeat, full_receipts: false };
+            let answers = evaluate::run(&app, &caller, items, semantic).await?;
+            Ok(json!({ "evaluations": answers }))
+        }
+    })
+    .await?;
+    Ok(Json(answer).into_response())
+}
+
+async fn token(State(app): State<Shared>, request: Request) -> Response {
+    let bad = |status: StatusCode, r: TokenRefusal| (status, [(header::CACHE_CONTROL, "no-store")], Json(r)).into_response();
+    let Ok(axum::Form(form)) = axum::Form::<TokenForm>::from_request(request, &()).await else {
+        let refusal = TokenRefusal { error: "invalid_request", error_description: "send the form as application/x-www-form-urlencoded".into() };
+        return bad(StatusCode::BAD_REQUEST, refusal);
+    };
+    let mut random = [0; 32];
+    if getrandom::fill(&mut random).is_err() {
+        return Problem::internal("no randomness is to be had; try again").into_response();
+    }
+    match app.door.issue(&form, &app.law.load().register, app.wall_secs(), random) {
+        Ok(answer) => {
+            app.metrics.tokens.inc();
+            ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+        }
+        Err(refusal) => {
+            let status = if refusal.error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+            bad(status, refusal)
+        }
+    }
+}
+
+async fn discovery(State(app): State<Shared>) -> Json<Value> {
+    let base = &app.config.public_url;
+    Json(json!({
+        "policy_decision_point": base,
+        "access_evaluation_endpoint": format!("{base}/access/v1/evaluation"),
+        "access_evaluations_endpoint": format!("{base}/access/v1/evaluations"),
+        "supported_obligations": ["custom"],
+    }))
+}
+
+async fn ready(State(app): State<Shared>) -> Response {
+    let health = app.log.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(kepil_store::log::Log::health);
+    match health {
+        Some(h) if h.failed.is_none() => "ready\n".into_response(),
+        _ => Problem::unrecordable("the ledger takes no entries; see the log of the node").into_response(),
+    }
+}
+
+async fn metrics(State(app): State<Shared>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
+}
+
+async fn statute(State(app): State<Shared>, Path((act, number)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
+    let law = app.law.load();
+    let id = format!("{act}#{number}");
+    let (_, p) = law.gate.book().provision(&id).ok_or_else(|| Problem::not_found("no such provision"))?;
+    let reliance = app.reliance.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default();
+    Ok(Json(json!({
+        "id": p.id, "text": p.text, "confidence": p.confidence, "needs_text": p.needs_text,
+        "from": p.span.from.to_rfc3339(), "to": p.span.to.map(kepil_terms::Instant::to_rfc3339),
+        "relied": reliance.relied, "refused": reliance.refused,
+    })))
+}
+
+async fn log_key(State(app): State<Shared>) -> String {
+    let log = app.log.lock().unwrap_or_else(PoisonError::into_inner);
+    log.as_ref().map(|l| format!("{}\n", l.verifying_key())).unwrap_or_default()
+}
+
+fn published(app: &App, path: &str) -> Response {
+    let file = app.config.data_dir.join("ledger").join("log").join(path);
+    match std::fs::read(file) {
+        Ok(bytes) => {
+            let (kind, cache) = if path == "checkpoint" { ("text/plain; charset=utf-8", "no-cache") } else { ("application/octet-stream", "public, max-age=31536000, immutable") };
+            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], Body::from(bytes)).into_response()
+        }
+        Err(_) => Problem::not_found("the log has not published this yet").into_response(),
+    }
+}
+
+async fn checkpoint(State(app): State<Shared>) -> Response {
+    published(&app, "checkpoint")
+}
+
+async fn tile(State(app): State<Shared>, Path(path): Path<String>) -> Response {
+    // Only names the format knows: no dots that climb, no other files.
+    let path = format!("tile/{path}");
+    match path.parse::<kepil_ledger::tile::TilePath>() {
+        Ok(known) => published(&app, &known.to_string()),
+        Err(_) => Problem::not_found("this is not the name of a tile").into_response(),
+    }
+}
+
+async fn conformance_one(State(app): State<Shared>, request: Request) -> Result<Json<Value>, Problem> {
+    let (_, _, value) = body(&app, request).await?;
+    let e = authzen::evaluation(&value)?;
+    let c = app.conformance.as_ref().ok_or_else(|| Problem::not_found("the conformance tenant is off"))?;
+    Ok(Json(json!({"decision": c.decide(&e)})))
+}
+
+async fn conformance_many(State(app): State<Shared>, request: Request) -> Result<Json<Value>, Problem> {
+    let (_, _, value) = body(&app, request).await?;
+    let c = app.conformance.as_ref().ok_or_else(|| Problem::not_found("the conformance tenant is off"))?;
+    Ok(Json(match authzen::batch(&value, app.config.limits.batch)? {
+        Batch::Single(e) => json!({"decision": c.decide(&e)}),
+        Batch::Many(items, semantic) => {
+            let mut out = Vec::new();
+            for item in items {
+                let permitted = item.as_ref().is_ok_and(|e| c.decide(e));
+                out.push(match item {
+                    Ok(_) => json!({ "decision": permitted }),
+                    Err(e) => json!({"decision": false, "context": {"error": {"status": 400, "message": e}}}),
+                });
+                if (semantic == Semantic::DenyOnFirstDeny && !permitted) || (semantic == Semantic::PermitOnFirstPermit && permitted) {
+                    break;
+                }
+            }
+            json!({ "evaluations": out })
+        }
+    }))
+}
+
+async fn conformance_discovery(State(app): State<Shared>) -> Json<Value> {
+    let base = format!("{}/tenants/conformance", app.config.public_url);
+    Json(json!({
+        "policy_decision_point": base,
+        "access_evaluation_endpoint": format!("{base}/access/v1/evaluation"),
+        "access_evaluations_endpoint": format!("{base}/access/v1/evaluations"),
+    }))
+}
+

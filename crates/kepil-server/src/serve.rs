@@ -1,0 +1,193 @@
+//! Starting and stopping a node.
+
+use crate::app::{App, Clock, Law};
+use crate::config::Config;
+use crate::conformance::Conformance;
+use crate::door::Door;
+use crate::metrics::Metrics;
+use crate::register::{Register, RegisterFile};
+use crate::routes;
+use arc_swap::ArcSwap;
+use kepil_gate::Gate;
+use kepil_law::pack::{File, Options as PackOptions, load};
+use kepil_ledger::note::KeyName;
+use kepil_store::keys::KeyFile;
+use kepil_store::log::{Log, Options};
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+
+/// Why a node did not start or did not stop well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The law.
+    #[error("{0}")]
+    Law(String),
+    /// The registers.
+    #[error("reading the registers: {0}")]
+    Register(String),
+    /// The ledger.
+    #[error("opening the ledger: {0}")]
+    Ledger(String),
+    /// The network.
+    #[error("listening on {0}: {1}")]
+    Listen(String, std::io::Error),
+    /// Anything else of the environment.
+    #[error("{0}")]
+    Environment(String),
+}
+
+/// The clocks of a node in service.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+    })
+}
+
+/// The files of the pack a configuration names.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn pack_files(config: &Config) -> Result<Vec<File>, ServeError> {
+    match &config.law.pack {
+        None => Ok(kepil_packs::kz()),
+        Some(dir) => {
+            let mut out = Vec::new();
+            walk(dir, dir, &mut out)?;
+            Ok(out)
+        }
+    }
+}
+
+fn walk(root: &Path, dir: &Path, out: &mut Vec<File>) -> Result<(), ServeError> {
+    let say = |p: &Path, e: std::io::Error| ServeError::Law(format!("reading {}: {e}", p.display()));
+    for entry in std::fs::read_dir(dir).map_err(|e| say(dir, e))? {
+        let path = entry.map_err(|e| say(dir, e))?.path();
+        if path.is_dir() {
+            walk(root, &path, out)?;
+        } else if path.extension().is_some_and(|e| ["md", "yaml", "cedarschema"].iter().any(|x| e == *x)) {
+            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            out.push((name, std::fs::read_to_string(&path).map_err(|e| say(&path, e))?));
+        }
+    }
+    Ok(())
+}
+
+/// Loads the law and the registers of a configuration.
+///
+/// # Errors
+/// When either is broken; a running node keeps what it has.
+pub fn load_law(config: &Config) -> Result<Law, ServeError> {
+    let options = PackOptions { assumed: config.danger_assumed_law, draft: false };
+    let book = load(&pack_files(config)?, options).map_err(|e| ServeError::Law(e.to_string()))?;
+    let gate = Gate::new(Arc::new(book)).map_err(|e| ServeError::Law(e.to_string()))?;
+    let path = config.data_dir.join("register.json");
+    let file: RegisterFile = match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| ServeError::Register(format!("{}: {e}", path.display())))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => RegisterFile::default(),
+        Err(e) => return Err(ServeError::Register(format!("{}: {e}", path.display()))),
+    };
+    let register = Register::load(&file, &gate).map_err(|e| ServeError::Register(e.to_string()))?;
+    Ok(Law { gate, register })
+}
+
+/// The name of the log, from the public address.
+fn origin(config: &Config) -> Result<KeyName, ServeError> {
+    let host = config.public_url.split_once("://").map_or(config.public_url.as_str(), |(_, h)| h);
+    KeyName::new(format!("{host}/log").as_str()).map_err(|e| ServeError::Ledger(e.to_string()))
+}
+
+/// Opens the key of the log, or makes one.
+fn log_key(config: &Config) -> Result<KeyFile, ServeError> {
+    let path: PathBuf = config.data_dir.join("log.key");
+    if path.exists() {
+        return KeyFile::load(&path).map_err(|e| ServeError::Ledger(e.to_string()));
+    }
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|e| ServeError::Environment(e.to_string()))?;
+    KeyFile::create(&path, random).map_err(|e| ServeError::Ledger(e.to_string()))
+}
+
+/// Makes a node ready: law, registers, ledger, views.
+///
+/// # Errors
+/// When any of them is broken; the node does not start half.
+pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>, ServeError> {
+    let say = |e: std::io::Error| ServeError::Environment(format!("preparing {}: {e}", config.data_dir.display()));
+    std::fs::create_dir_all(&config.data_dir).map_err(say)?;
+    let law = load_law(&config)?;
+    let key = log_key(&config)?;
+    let options = Options::new(origin(&config)?, *key.seed(), Arc::clone(&event_clock));
+    let log = Log::open(&config.data_dir.join("ledger"), options).map_err(|e| ServeError::Ledger(said(&e)))?;
+    let conformance = if config.danger_conformance_tenant { Some(Conformance::load().map_err(ServeError::Law)?) } else { None };
+    let app = Arc::new(App {
+        door: Door::new(&config.public_url, config.tokens.ttl_secs, config.tokens.assertion_secs),
+        law: ArcSwap::from_pointee(law),
+        clock: event_clock,
+        wall,
+        appender: log.appender(),
+        reader: log.reader(),
+        log: Mutex::new(Some(log)),
+        metrics: Metrics::default(),
+        conformance,
+        recent: Mutex::new(VecDeque::new()),
+        reliance: Mutex::new(HashMap::new()),
+        repeats: Mutex::new(HashMap::new()),
+        config,
+    });
+    let entries = app.rebuild().map_err(ServeError::Ledger)?;
+    tracing::info!(entries, pack = %kepil_gate::record::hex(&app.law.load().gate.book().hash), "node is ready");
+    Ok(app)
+}
+
+fn said(e: &dyn std::error::Error) -> String {
+    let mut out = e.to_string();
+    let mut cause = e.source();
+    while let Some(c) = cause {
+        out.push_str(": ");
+        out.push_str(&c.to_string());
+        cause = c.source();
+    }
+    out
+}
+
+/// Serves until `stop` resolves, then answers what is under way and closes the log.
+///
+/// # Errors
+/// When the address cannot be had, or the log does not close well.
+pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    let router = routes::router(Arc::clone(&app));
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop)
+        .await
+        .map_err(|e| ServeError::Environment(e.to_string()))?;
+    let log = app.log.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match log {
+        Some(log) => log.close().map_err(|e| ServeError::Ledger(said(&e))),
+        None => Ok(()),
+    }
+}
+
+/// Binds the address of a configuration.
+///
+/// # Errors
+/// When it is taken or not ours.
+pub async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen.to_string(), e))
+}
+
+/// Loads law and registers anew; on any fault the node keeps the old ones and says why.
+pub fn reload(app: &App) {
+    match load_law(&app.config) {
+        Ok(law) => {
+            let pack = kepil_gate::record::hex(&law.gate.book().hash);
+            app.law.store(Arc::new(law));
+            tracing::info!(%pack, "law and registers were loaded anew");
+        }
+        Err(e) => tracing::error!(error = %e, "the reload failed; the node keeps the law and the registers it had"),
+    }
+}

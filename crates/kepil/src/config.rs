@@ -1,0 +1,45 @@
+//! `kepil config …`.
+
+use crate::exit::{Failure, environment, input};
+use clap::Subcommand;
+use kepil_server::config::{Config as NodeConfig, DOCUMENTED};
+use std::path::{Path, PathBuf};
+
+/// What can be done with a configuration.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print the default configuration; every key explains itself.
+    Print,
+    /// Check a file, and the law and registers it names; say what an operator should think about.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Reads a configuration file.
+pub fn read(file: &Path) -> Result<NodeConfig, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|e| environment(format!("reading {}: {e}", file.display())))?;
+    NodeConfig::parse(&text).map_err(|e| input(format!("{}: {e}", file.display())))
+}
+
+pub fn run(command: &Config, json: bool) -> Result<(), Failure> {
+    match command {
+        Config::Print => print!("{DOCUMENTED}"),
+        Config::Check { file } => {
+            let config = read(file)?;
+            let law = kepil_server::serve::load_law(&config).map_err(input)?;
+            let warnings = config.warnings();
+            let systems = law.register.systems().count();
+            if json {
+                println!("{}", serde_json::json!({"ok": true, "warnings": warnings, "systems": systems, "pack": kepil_gate::record::hex(&law.gate.book().hash)}));
+            } else {
+                println!("The configuration holds. Listening on {}, data in {}, {systems} registered systems.", config.listen, config.data_dir.display());
+                for w in warnings {
+                    println!("Think about: {w}");
+                }
+            }
+        }
+    }
+    Ok(())
+}

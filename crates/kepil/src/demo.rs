@@ -1,0 +1,128 @@
+//! `kepil demo`: spring 2020 and today, on invented people, over real HTTP.
+
+mod play;
+mod stage;
+
+use crate::client::Client;
+use crate::exit::{Failure, environment};
+use kepil_ledger::note::VerifyingKey;
+use kepil_server::Config;
+use kepil_server::config::{LawConfig, LogConfig};
+use kepil_server::serve::{listen, open, serve, system_clock};
+use kepil_terms::Lang;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How to play.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// End after the checks instead of serving the pages.
+    #[arg(long)]
+    exit: bool,
+    /// The folder to play in; it is emptied first if an earlier demo made it.
+    #[arg(long, default_value = "kepil-demo")]
+    dir: PathBuf,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8640")]
+    listen: SocketAddr,
+    /// Language of the story: kk, ru or en.
+    #[arg(long, default_value = "en", value_parser = crate::decide::lang)]
+    lang: Lang,
+}
+
+const MARK: &str = ".kepil-demo";
+
+fn empty(dir: &Path) -> Result<(), Failure> {
+    let say = |e: std::io::Error| environment(format!("preparing {}: {e}", dir.display()));
+    if dir.join(MARK).exists() {
+        std::fs::remove_dir_all(dir).map_err(say)?;
+    }
+    std::fs::create_dir_all(dir).map_err(say)?;
+    if std::fs::read_dir(dir).map_err(say)?.next().is_some() {
+        return Err(environment(format!("{} is not empty and no demo made it; choose another folder with --dir", dir.display())));
+    }
+    std::fs::write(dir.join(MARK), "made by kepil demo; a new demo empties this folder\n").map_err(say)
+}
+
+pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
+    empty(&args.dir)?;
+    crate::serve::logs(&LogConfig { level: "warn".into(), format: "text".into() });
+    let stage = stage::build(&args.dir)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(environment)?;
+    runtime.block_on(async {
+        let mut config = Config {
+            listen: args.listen,
+            public_url: format!("http://{}", args.listen),
+            data_dir: args.dir.clone(),
+            law: LawConfig { pack: None, confidence_floor: false },
+            danger_assumed_law: true,
+            ..Config::default()
+        };
+        let listener = match listen(&config).await {
+            Ok(l) => l,
+            // The usual port is taken: any free one does for a demonstration.
+            Err(_) if args.listen.port() == 8640 => {
+                config.listen.set_port(0);
+                listen(&config).await.map_err(environment)?
+            }
+            Err(e) => return Err(environment(e)),
+        };
+        let address = listener.local_addr().map_err(environment)?;
+        config.public_url = format!("http://{address}");
+        let url = config.public_url.clone();
+        // The story's time: the player turns it, the gate reads it.
+        let story = Arc::new(AtomicU64::new(system_clock()()));
+        let hands = Arc::clone(&story);
+        let app = open(config, Arc::new(move || hands.load(Ordering::SeqCst)), system_clock()).map_err(environment)?;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let node = tokio::spawn(serve(Arc::clone(&app), listener, async {
+            let _ = stopped.await;
+        }));
+
+        let lang = args.lang;
+        let base = url.clone();
+        let turn = Arc::clone(&story);
+        let played = tokio::task::spawn_blocking(move || play::play(&stage, &base, &turn, lang, json)).await.map_err(environment)??;
+        story.store(system_clock()(), Ordering::SeqCst);
+        let head = app.log.lock().map_err(|_| environment("the log was lost"))?.as_ref().map(kepil_store::log::Log::publish);
+        if let Some(Err(e)) = head {
+            return Err(environment(format!("publishing the log: {e}")));
+        }
+        let base = url.clone();
+        let checked = tokio::task::spawn_blocking(move || check(&base, json)).await.map_err(environment)?;
+        if !json {
+            println!("\nLook at   {url}/{}        decisions with reasons, the statute book, the ledger's head", lang.code());
+            println!("Check it  kepil ledger verify {url}");
+            println!("          kepil ledger receipt {}/receipt.json --log {url}", args.dir.display());
+        }
+        if !args.exit && played && checked.is_ok() {
+            if !json {
+                println!("Serving until Ctrl-C.");
+            }
+            crate::serve::stopped().await;
+        }
+        let _ = stop.send(());
+        node.await.map_err(environment)?.map_err(environment)?;
+        checked?;
+        if played { Ok(()) } else { Err(Failure::Finding) }
+    })
+}
+
+/// Verifies the log over HTTP, as a stranger would.
+fn check(base: &str, json: bool) -> Result<(), Failure> {
+    let client = Client::new(base);
+    let key = VerifyingKey::parse(client.text("/log/key")?.trim()).map_err(environment)?;
+    let report = kepil_ledger::verify::rebuild(&client, &key, None);
+    if !report.is_sound() {
+        for f in &report.findings {
+            println!("finding: {f}");
+        }
+        return Err(Failure::Finding);
+    }
+    if !json {
+        println!("\nThe log was read back over HTTP and rebuilt: {} entries, every hash holds under the signed root.", report.entries_checked);
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! `kepil ledger …`.
+
+use crate::client::Client;
+use crate::exit::{Failure, environment, input};
+use clap::Subcommand;
+use kepil_ledger::checkpoint;
+use kepil_ledger::note::VerifyingKey;
+use kepil_ledger::receipt::Receipt;
+use kepil_ledger::tile::TileSource;
+use kepil_ledger::verify;
+use kepil_store::source::DirSource;
+use std::path::{Path, PathBuf};
+
+/// What can be done with a ledger. PLACE is a folder (`…/ledger`) or the address of a node.
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Show the signed head.
+    Head {
+        /// Folder or address.
+        place: String,
+        #[command(flatten)]
+        key: KeyArg,
+    },
+    /// Read everything that is published, rebuild the tree and compare every hash.
+    Verify {
+        /// Folder or address.
+        place: String,
+        #[command(flatten)]
+        key: KeyArg,
+        /// A checkpoint seen earlier: the log must have grown from it.
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Check a receipt; with PLACE also that its entry stands in the log.
+    Receipt {
+        /// The receipt, or an answer of the gate that holds one.
+        file: PathBuf,
+        #[command(flatten)]
+        key: KeyArg,
+        /// Folder or address of the log.
+        #[arg(long, value_name = "PLACE")]
+        log: Option<String>,
+    },
+}
+
+/// The log's public key.
+#[derive(Debug, clap::Args)]
+pub struct KeyArg {
+    /// The log's public key (vkey), got from somebody you trust; without it the key that the place
+    /// itself names is used, which proves less.
+    #[arg(long, value_name = "VKEY")]
+    key: Option<String>,
+}
+
+enum Place {
+    Folder(DirSource, PathBuf),
+    Node(Client),
+}
+
+impl Place {
+    fn new(text: &str) -> Self {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return Place::Node(Client::new(text));
+        }
+        let given = Path::new(text);
+        // The folder of a node, of its ledger, or of the published files.
+        let log = [given.join("ledger").join("log"), given.join("log"), given.to_path_buf()]
+            .into_iter()
+            .find(|p| p.join("checkpoint").exists())
+            .unwrap_or_else(|| given.to_path_buf());
+        Place::Folder(DirSource::new(&log), log)
+    }
+
+    fn key(&self, given: &KeyArg) -> Result<VerifyingKey, Failure> {
+        let text = match (&given.key, self) {
+            (Some(k), _) => k.clone(),
+            (None, Place::Node(c)) => c.text("/log/key")?,
+            (None, Place::Folder(_, log)) => {
+                let path = log.join("key");
+                std::fs::read_to_string(&path).map_err(|e| environment(format!("reading {}: {e}; give the key with --key", path.display())))?
+            }
+        };
+        VerifyingKey::parse(text.trim()).map_err(|e| input(format!("the log's key: {e}")))
+    }
+}
+
+impl TileSource for Place {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, kepil_ledger::tile::SourceError> {
+        match self {
+            Place::Folder(d, _) => d.read(path),
+            Place::Node(c) => c.read(path),
+        }
+    }
+}
+
+pub fn run(command: &Ledger, json: bool) -> Result<(), Failure> {
+    match command {
+        Ledger::Head { place, key } => head(place, key, json),
+        Ledger::Verify { place, key, since } => verify_all(place, key, since.as_deref(), json),
+        Ledger::Receipt { file, key, log } => receipt(file, key, log.as_deref(), json),
+    }
+}
+
+fn head(place: &str, key: &KeyArg, json: bool) -> Result<(), Failure> {
+    let place = Place::new(place);
+    let key = place.key(key)?;
+    let text = place.read("checkpoint").map_err(said)?.ok_or_else(|| environment("there is no checkpoint; nothing was published yet"))?;
+    let signed = checkpoint::parse(&text).map_err(input)?;
+    let c = signed.verify(&key).map_err(|e| {
+        println!("The checkpoint is not signed by this key: {e}");
+        Failure::Finding
+    })?;
+    if json {
+        println!("{}", serde_json::json!({"origin": c.origin.to_string(), "size": c.size, "checkpoint": String::from_utf8_lossy(&text)}));
+    } else {
+        print!("{}", String::from_utf8_lossy(&text));
+        println!("\n{} entries, signed by {key}", c.size);
+    }
+    Ok(())
+}
+
+fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Result<(), Failure> {
+    let place = Place::new(place);
+    let key = place.key(key)?;
+    let older = match since {
+        None => None,
+        Some(f) => {
+            let bytes = std::fs::read(f).map_err(|e| environment(format!("reading {}: {e}", f.display())))?;
+            let signed = checkpoint::parse(&bytes).map_err(input)?;
+            Some(signed.verify(&key).map_err(input)?.clone())
+        }
+    };
+    let report = verify::rebuild(&place, &key, older.as_ref());
+    let good = report.findings.is_empty() && report.signed.is_some();
+    if json {
+        println!("{}", serde_json::to_string(&report).map_err(input)?);
+    } else {
+        println!("{}: {} entries and {} tiles read and rebuilt.", report.origin, report.entries_checked, report.tiles_checked);
+        for f in &report.findings {
+            println!("  finding: {f}");
+        }
+        if good {
+            println!("Everything holds: every entry hashes into the signed root{}.", if older.is_some() { ", and the log grew from the earlier checkpoint" } else { "" });
+        } else {
+            println!("The log does NOT hold.");
+        }
+    }
+    if good { Ok(()) } else { Err(Failure::Finding) }
+}
+
+fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(), Failure> {
+    let bytes = std::fs::read(file).map_err(|e| environment(format!("reading {}: {e}", file.display())))?;
+    let inner = serde_json::from_slice::<serde_json::Value>(&bytes).ok().and_then(|v| v.pointer("/context/entry/receipt").cloned());
+    let bytes = match inner {
+        Some(v) => v.to_string().into_bytes(),
+        None => bytes,
+    };
+    let receipt = Receipt::from_json(&bytes).map_err(|e| input(format!("{}: {e}", file.display())))?;
+    let place = log.map(Place::new);
+    let key = match (&place, &key.key) {
+        (Some(p), _) => p.key(key)?,
+        (None, Some(k)) => VerifyingKey::parse(k).map_err(|e| input(format!("the log's key: {e}")))?,
+        (None, None) => return Err(input("give the log's key with --key, or the log with --log")),
+    };
+    let verified = match receipt.verify(&key) {
+        Ok(v) => v,
+        Err(e) => {
+            if json {
+                println!("{}", serde_json::json!({"valid": false, "why": e.to_string()}));
+            } else {
+                println!("The receipt does NOT hold: {e}");
+            }
+            return Err(Failure::Finding);
+        }
+    };
+    let record = receipt.record().map(|r| String::from_utf8_lossy(r).into_owned());
+    let in_log = place.as_ref().map(|p| verify::receipt(p, &key, &receipt));
+    if json {
+        println!("{}", serde_json::json!({"valid": true, "index": verified.index, "time_ms": verified.time_ms, "record": record, "in_log": in_log}));
+    } else {
+        println!("The receipt holds: entry {} was taken at {}.", verified.index, at(verified.time_ms));
+        if let Some(r) = &record {
+            println!("It opens to this record:\n{r}");
+        }
+        if let Some(report) = &in_log {
+            println!("In the log: {:?}", report.standing);
+            for f in &report.findings {
+                println!("  finding: {f}");
+            }
+        }
+    }
+    if in_log.is_some_and(|r| !r.findings.is_empty()) { Err(Failure::Finding) } else { Ok(()) }
+}
+
+fn at(ms: u64) -> String {
+    kepil_terms::Instant::from_ms(i64::try_from(ms).unwrap_or(i64::MAX)).to_rfc3339()
+}
+
+fn said(e: impl std::error::Error) -> Failure {
+    let cause = e.source().map(|s| format!(": {s}")).unwrap_or_default();
+    environment(format!("{e}{cause}"))
+}

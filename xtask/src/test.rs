@@ -1,0 +1,105 @@
+//! `cargo xtask test`: everything that must pass.
+
+use crate::step::{self, Steps, beside, build, cargo, command, run_reading};
+use crate::{deny, rules};
+use std::path::Path;
+
+/// Runs every step, even after one fails, and ends with the count of tests on a line of its own.
+pub fn run(root: &Path) -> bool {
+    let mut steps = Steps::default();
+    steps.run("format", || {
+        step::run(cargo(root, &["fmt", "--all", "--check"]))
+    });
+    steps.run("every package inherits the lints of the workspace", || {
+        rules::lints_are_inherited(root)
+    });
+    steps.run("no source file is too long", || {
+        rules::files_are_short(root)
+    });
+    steps.run("no local paths", || rules::no_local_paths(root));
+    steps.run("licences, advisories, bans, sources", || deny::run(root));
+    steps.run("clippy", || {
+        step::run(cargo(
+            root,
+            &[
+                "clippy",
+                "--release",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ))
+    });
+    let built = steps.run("build", || build(root));
+    let mut counts = Counts::default();
+    steps.run_after(built, "tests", || {
+        let tests = cargo(
+            root,
+            &["test", "--release", "--workspace", "--no-fail-fast"],
+        );
+        run_reading(tests, |line| counts.read(line))
+    });
+    for (name, args) in [
+        ("the law: check", &["law", "check"][..]),
+        ("the law: cases", &["law", "test"]),
+        ("demo", &["demo", "--exit"]),
+    ] {
+        steps.run_after(built, name, || {
+            step::run(command(root, beside("kepil"), args))
+        });
+    }
+    let passed = steps.summary();
+    println!("{} passed, {} failed", counts.passed, counts.failed);
+    passed
+}
+
+/// Sums of the lines that end each test binary.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+impl Counts {
+    fn read(&mut self, line: &str) {
+        let Some(rest) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let of = |what: &str| -> u64 {
+            let part = rest
+                .split([';', '.'])
+                .map(str::trim)
+                .find_map(|p| p.strip_suffix(what));
+            part.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+        };
+        self.passed += of("passed");
+        self.failed += of("failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn result_lines_are_summed() {
+        let mut c = Counts::default();
+        for line in [
+            "running 4 tests",
+            "test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 6.09s",
+            "test result: FAILED. 11 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "307 passed, 0 failed",
+        ] {
+            c.read(line);
+        }
+        assert_eq!(
+            c,
+            Counts {
+                passed: 15,
+                failed: 2
+            }
+        );
+    }
+}
