@@ -40,7 +40,11 @@ impl Baselines {
     /// # Errors
     /// When the file is missing or unreadable.
     pub fn load(gate: &Gate) -> Result<Self, BaselineError> {
-        let text = gate.book().extras.get("baselines.yaml").ok_or_else(|| BaselineError::File("it is missing".into()))?;
+        let text = gate
+            .book()
+            .extras
+            .get("baselines.yaml")
+            .ok_or_else(|| BaselineError::File("it is missing".into()))?;
         serde_saphyr::from_str(text).map_err(|e| BaselineError::File(e.to_string()))
     }
 
@@ -51,8 +55,15 @@ impl Baselines {
     pub fn row(&self, gate: &Gate, names: &[String]) -> Result<Facts, BaselineError> {
         let mut facts = gate.blank();
         for name in std::iter::once("ordinary").chain(names.iter().map(String::as_str)) {
-            let layer = self.baselines.get(name).ok_or_else(|| BaselineError::Unknown(name.to_owned()))?;
-            self.lay(gate, &mut facts, layer).map_err(|source| BaselineError::Fact { name: name.to_owned(), source })?;
+            let layer = self
+                .baselines
+                .get(name)
+                .ok_or_else(|| BaselineError::Unknown(name.to_owned()))?;
+            self.lay(gate, &mut facts, layer)
+                .map_err(|source| BaselineError::Fact {
+                    name: name.to_owned(),
+                    source,
+                })?;
         }
         Ok(facts)
     }
@@ -67,7 +78,11 @@ impl Baselines {
             return patcher.apply(facts, layer);
         };
         for (record, members) in map {
-            let absent = gate.book().layout.slot(record).is_some_and(|s| !facts.has(s));
+            let absent = gate
+                .book()
+                .layout
+                .slot(record)
+                .is_some_and(|s| !facts.has(s));
             if absent
                 && members.is_object()
                 && let Some(default) = self.records.get(record)

@@ -5,8 +5,8 @@ use crate::cite::Citation;
 use crate::decision::{Decision, Outcome};
 use crate::gate::{Gate, Scene};
 use crate::patch::PatchError;
-use kepil_law::case::CaseBlock;
 use kepil_law::Value;
+use kepil_law::case::CaseBlock;
 use kepil_terms::{Instant, InstantError, Verdict};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -177,9 +177,34 @@ pub enum CaseError {
 }
 
 const KEYS: [&str; 28] = [
-    "id", "title", "original", "law", "at", "actor", "operation", "data", "purpose", "cites", "base", "clock", "facts", "verdict",
-    "strict", "also_accepted", "decisive", "also", "further", "flags", "slot_default", "due", "obligation", "article",
-    "exercises", "why", "outcome", "twin",
+    "id",
+    "title",
+    "original",
+    "law",
+    "at",
+    "actor",
+    "operation",
+    "data",
+    "purpose",
+    "cites",
+    "base",
+    "clock",
+    "facts",
+    "verdict",
+    "strict",
+    "also_accepted",
+    "decisive",
+    "also",
+    "further",
+    "flags",
+    "slot_default",
+    "due",
+    "obligation",
+    "article",
+    "exercises",
+    "why",
+    "outcome",
+    "twin",
 ];
 
 impl Case {
@@ -191,7 +216,10 @@ impl Case {
         let read = |e: &dyn std::fmt::Display| CaseError::Read(e.to_string());
         let map: BTreeMap<String, Json> = serde_saphyr::from_str(text).map_err(|e| read(&e))?;
         if let Some(key) = map.keys().find(|k| !KEYS.contains(&k.as_str())) {
-            return Err(CaseError::Read(format!("the key `{key}` means nothing; use one of {}", KEYS.join(", "))));
+            return Err(CaseError::Read(format!(
+                "the key `{key}` means nothing; use one of {}",
+                KEYS.join(", ")
+            )));
         }
         serde_json::from_value(Json::Object(map.into_iter().collect())).map_err(|e| read(&e))
     }
@@ -201,7 +229,12 @@ impl Case {
     pub fn twin_situation(&self) -> Option<Situation> {
         let t = self.twin.as_ref().filter(|t| t.none.is_none())?;
         let mut s = self.situation.clone();
-        let fields = [(&mut s.at, &t.at), (&mut s.actor, &t.actor), (&mut s.operation, &t.operation), (&mut s.purpose, &t.purpose)];
+        let fields = [
+            (&mut s.at, &t.at),
+            (&mut s.actor, &t.actor),
+            (&mut s.operation, &t.operation),
+            (&mut s.purpose, &t.purpose),
+        ];
         for (into, from) in fields {
             if let Some(v) = from {
                 into.clone_from(v);
@@ -226,10 +259,18 @@ impl Situation {
     ///
     /// # Errors
     /// When a term or a fact does not exist.
-    pub fn scene(&self, gate: &Gate, baselines: &Baselines, over: Option<&Json>) -> Result<Scene, CaseError> {
+    pub fn scene(
+        &self,
+        gate: &Gate,
+        baselines: &Baselines,
+        over: Option<&Json>,
+    ) -> Result<Scene, CaseError> {
         let book = gate.book();
         let term = |ty: &str, id: &str, kind: &'static str| {
-            book.vocab.find(ty, id).ok_or_else(|| CaseError::Term { term: id.to_owned(), kind })
+            book.vocab.find(ty, id).ok_or_else(|| CaseError::Term {
+                term: id.to_owned(),
+                kind,
+            })
         };
         let mut facts = baselines.row(gate, &self.base)?;
         let request = serde_json::json!({"request": {"data": self.data, "purpose": self.purpose}});
@@ -244,7 +285,11 @@ impl Situation {
             at: Instant::parse(&self.at)?,
             actor: term("Actor", &self.actor, "an actor")?,
             operation: term("Action", &self.operation, "an operation")?,
-            citations: self.cites.iter().map(|c| Citation::parse(c, book)).collect(),
+            citations: self
+                .cites
+                .iter()
+                .map(|c| Citation::parse(c, book))
+                .collect(),
             facts,
             clock: self.clock.clone(),
         })
@@ -310,7 +355,11 @@ pub fn run(gate: &Gate, baselines: &Baselines, block: &CaseBlock) -> Vec<CaseRes
         }
     };
     let Some(twin) = &case.twin else {
-        out.push(failed(&case.id, true, "the case has no twin, nor a reason why none exists".into()));
+        out.push(failed(
+            &case.id,
+            true,
+            "the case has no twin, nor a reason why none exists".into(),
+        ));
         return out;
     };
     match (case.twin_situation(), before) {
@@ -349,7 +398,12 @@ fn see(gate: &Gate, scene: Scene) -> (Decision, kepil_law::Facts) {
 }
 
 fn outcomes(gate: &Gate, d: &Decision) -> BTreeMap<String, Outcome> {
-    gate.book().tests.iter().zip(&d.tests).map(|(t, r)| (t.id.clone(), r.outcome)).collect()
+    gate.book()
+        .tests
+        .iter()
+        .zip(&d.tests)
+        .map(|(t, r)| (t.id.clone(), r.outcome))
+        .collect()
 }
 
 /// The differences between what must come out and what came out.
@@ -364,7 +418,12 @@ fn compare(gate: &Gate, case: &Case, d: &Decision, facts: &kepil_law::Facts) -> 
     }
     let came = outcomes(gate, d);
     decide_by(&case.decisive, case.verdict, &came, &mut out);
-    let listed: Vec<&String> = case.decisive.iter().chain(&case.also).chain(&case.further).collect();
+    let listed: Vec<&String> = case
+        .decisive
+        .iter()
+        .chain(&case.also)
+        .chain(&case.further)
+        .collect();
     for t in case.also.iter().chain(&case.further) {
         if !came.get(t).is_some_and(|o| o.failed()) {
             out.push(format!("{t} should fail too but is {}", name(came.get(t))));
@@ -377,11 +436,19 @@ fn compare(gate: &Gate, case: &Case, d: &Decision, facts: &kepil_law::Facts) -> 
     }
     for t in &case.flags {
         if came.get(t) != Some(&Outcome::LawNotYetInForce) {
-            out.push(format!("{t} should be flagged as not yet in force but is {}", name(came.get(t))));
+            out.push(format!(
+                "{t} should be flagged as not yet in force but is {}",
+                name(came.get(t))
+            ));
         }
     }
     for s in &case.slot_default {
-        let shown = d.defaults.iter().any(|p| gate.book().provisions.get(*p as usize).is_some_and(|p| p.slots.contains(s)));
+        let shown = d.defaults.iter().any(|p| {
+            gate.book()
+                .provisions
+                .get(*p as usize)
+                .is_some_and(|p| p.slots.contains(s))
+        });
         if !shown {
             out.push(format!("the default for {s} should be shown"));
         }
@@ -394,7 +461,10 @@ fn compare(gate: &Gate, case: &Case, d: &Decision, facts: &kepil_law::Facts) -> 
     }
     if let Some(kind) = &case.obligation {
         let has = serde_json::to_value(&d.obligations).ok().is_some_and(|v| {
-            v.as_array().is_some_and(|a| a.iter().any(|o| o.get("kind").and_then(Json::as_str) == Some(kind)))
+            v.as_array().is_some_and(|a| {
+                a.iter()
+                    .any(|o| o.get("kind").and_then(Json::as_str) == Some(kind))
+            })
         });
         if !has {
             out.push(format!("the obligation `{kind}` is missing"));
@@ -418,7 +488,12 @@ fn name(o: Option<&Outcome>) -> &'static str {
 }
 
 /// The decisive tests must have decided: failed for a denial, passed for an ok.
-fn decide_by(decisive: &[String], verdict: Verdict, came: &BTreeMap<String, Outcome>, out: &mut Vec<String>) {
+fn decide_by(
+    decisive: &[String],
+    verdict: Verdict,
+    came: &BTreeMap<String, Outcome>,
+    out: &mut Vec<String>,
+) {
     let mut some_human = decisive.is_empty();
     for t in decisive {
         let o = came.get(t).copied();
@@ -432,7 +507,10 @@ fn decide_by(decisive: &[String], verdict: Verdict, came: &BTreeMap<String, Outc
             (_, None) => false,
         };
         if !right {
-            out.push(format!("{t} should decide ({verdict}) but is {}", name(came.get(t))));
+            out.push(format!(
+                "{t} should decide ({verdict}) but is {}",
+                name(came.get(t))
+            ));
         }
     }
     if verdict == Verdict::Human && !some_human {
@@ -440,7 +518,13 @@ fn decide_by(decisive: &[String], verdict: Verdict, came: &BTreeMap<String, Outc
     }
 }
 
-fn compare_twin(gate: &Gate, case: &Case, twin: &Twin, d: &Decision, before: Option<Verdict>) -> Vec<String> {
+fn compare_twin(
+    gate: &Gate,
+    case: &Case,
+    twin: &Twin,
+    d: &Decision,
+    before: Option<Verdict>,
+) -> Vec<String> {
     let mut out = Vec::new();
     let Some(expected) = twin.verdict else {
         return vec!["the twin names no verdict".into()];
@@ -449,7 +533,10 @@ fn compare_twin(gate: &Gate, case: &Case, twin: &Twin, d: &Decision, before: Opt
         out.push(format!("verdict {} instead of {expected}", d.verdict));
     }
     if Some(d.verdict) == before {
-        out.push(format!("the twin does not flip the verdict ({})", d.verdict));
+        out.push(format!(
+            "the twin does not flip the verdict ({})",
+            d.verdict
+        ));
     }
     if let Some(strict) = twin.strict
         && d.strict != strict
@@ -465,10 +552,17 @@ fn compare_twin(gate: &Gate, case: &Case, twin: &Twin, d: &Decision, before: Opt
     if d.no_ground != 0 && expected == Verdict::Ok {
         out.push("no ground was found".into());
     }
-    let decisive = if twin.decisive.is_empty() { &case.decisive } else { &twin.decisive };
+    let decisive = if twin.decisive.is_empty() {
+        &case.decisive
+    } else {
+        &twin.decisive
+    };
     if expected == Verdict::Deny {
         // An ok flips by one of the tests that carried it.
-        if !decisive.iter().any(|t| came.get(t).is_some_and(|o| o.verdict() == Verdict::Deny)) {
+        if !decisive
+            .iter()
+            .any(|t| came.get(t).is_some_and(|o| o.verdict() == Verdict::Deny))
+        {
             out.push(format!("none of {} denies the twin", decisive.join(", ")));
         }
     } else {

@@ -45,8 +45,14 @@ impl Citation {
     #[must_use]
     pub fn text(&self, book: &StatuteBook) -> String {
         match self {
-            Citation::Provision(p) => book.provisions.get(*p as usize).map_or_else(String::new, |p| p.id.clone()),
-            Citation::Instrument(i) => book.instruments.get(*i as usize).map_or_else(String::new, |i| i.id.clone()),
+            Citation::Provision(p) => book
+                .provisions
+                .get(*p as usize)
+                .map_or_else(String::new, |p| p.id.clone()),
+            Citation::Instrument(i) => book
+                .instruments
+                .get(*i as usize)
+                .map_or_else(String::new, |i| i.id.clone()),
             Citation::Consent => "consent".into(),
             Citation::Contract => "contract".into(),
             Citation::PublicSource => "public_source".into(),
@@ -68,8 +74,14 @@ impl Citation {
     #[must_use]
     pub fn standing(&self, book: &StatuteBook, t: Instant) -> Standing {
         match self {
-            Citation::Provision(p) => book.provisions.get(*p as usize).map_or(Standing::Ended, |p| p.span.at(t)),
-            Citation::Instrument(i) => book.instruments.get(*i as usize).map_or(Standing::Ended, |i| i.span.at(t)),
+            Citation::Provision(p) => book
+                .provisions
+                .get(*p as usize)
+                .map_or(Standing::Ended, |p| p.span.at(t)),
+            Citation::Instrument(i) => book
+                .instruments
+                .get(*i as usize)
+                .map_or(Standing::Ended, |i| i.span.at(t)),
             Citation::Unknown(_) => Standing::Ended,
             Citation::Consent | Citation::Contract | Citation::PublicSource => Standing::InForce,
         }
@@ -95,9 +107,14 @@ impl Basis {
     #[must_use]
     pub fn new(citations: Vec<Citation>, own_right: bool, book: &StatuteBook) -> Self {
         let mut chain: Vec<InstrumentIx> = Vec::new();
-        let mut open: Vec<InstrumentIx> = citations.iter().filter_map(|c| c.instrument(book)).collect();
+        let mut open: Vec<InstrumentIx> = citations
+            .iter()
+            .filter_map(|c| c.instrument(book))
+            .collect();
         while let Some(ix) = open.pop() {
-            let Some(act) = book.instruments.get(ix as usize) else { continue };
+            let Some(act) = book.instruments.get(ix as usize) else {
+                continue;
+            };
             if act.rank <= LOWEST_LAW_RANK {
                 continue;
             }
@@ -108,7 +125,11 @@ impl Basis {
                 }
             }
         }
-        Self { citations, chain, own_right }
+        Self {
+            citations,
+            chain,
+            own_right,
+        }
     }
 
     /// Whether a ground under this provision counts as cited.
@@ -120,7 +141,9 @@ impl Basis {
             CitedBy::PublicSource => self.citations.contains(&Citation::PublicSource),
             CitedBy::OwnRight => self.own_right,
             CitedBy::Law => {
-                let Some(p) = book.provisions.get(provision as usize) else { return false };
+                let Some(p) = book.provisions.get(provision as usize) else {
+                    return false;
+                };
                 self.chain.contains(&p.instrument)
                     || self.citations.iter().any(|c| match c {
                         Citation::Provision(q) => *q == provision || p.within.contains(q),

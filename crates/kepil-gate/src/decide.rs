@@ -41,7 +41,10 @@ impl Gate {
         self.limit_by_grounds(&mut facts, &found);
         let (tests, passed_waiting, mut defaults) = self.run_tests(&facts, &basis, era, at);
         for used in &found.uses {
-            let waits = self.notes.get(used.rule as usize).is_some_and(|n| n.waits_for_form);
+            let waits = self
+                .notes
+                .get(used.rule as usize)
+                .is_some_and(|n| n.waits_for_form);
             if let (true, Some(r)) = (waits, rule(&self.book, used.rule))
                 && !defaults.contains(&r.provision)
             {
@@ -55,15 +58,28 @@ impl Gate {
         };
         let needs_ground = kind == self.kinds.access || kind == self.kinds.measure;
         let no_ground = if needs_ground { found.without } else { 0 };
-        let mut verdict = tests.iter().map(|t| t.outcome.verdict()).max().unwrap_or(Verdict::Deny);
-        if no_ground != 0 || !found.errors.is_empty() || (!missing.is_empty() && kind != self.kinds.duty) {
+        let mut verdict = tests
+            .iter()
+            .map(|t| t.outcome.verdict())
+            .max()
+            .unwrap_or(Verdict::Deny);
+        if no_ground != 0
+            || !found.errors.is_empty()
+            || (!missing.is_empty() && kind != self.kinds.duty)
+        {
             verdict = Verdict::Deny;
         } else if !missing.is_empty() {
             // Nobody may be told that a duty is met or failed by a term that cannot be counted.
             verdict = verdict.max(Verdict::Human);
         }
         let by_reading = tests.iter().any(|t| t.outcome == Outcome::PassByReading);
-        let strict = self.strict(verdict, kind == self.kinds.duty, &facts, needs_ground.then_some(&found), by_reading || passed_waiting);
+        let strict = self.strict(
+            verdict,
+            kind == self.kinds.duty,
+            &facts,
+            needs_ground.then_some(&found),
+            by_reading || passed_waiting,
+        );
         let obligations = self.obligations(verdict, &facts, !defaults.is_empty());
         let decision = Decision {
             verdict,
@@ -88,7 +104,13 @@ impl Gate {
     }
 
     /// Runs every test that speaks of the operation; all run, whatever the first says.
-    fn run_tests(&self, facts: &Facts, basis: &Basis, era: &Era, at: Instant) -> (Vec<TestResult>, bool, Vec<u32>) {
+    fn run_tests(
+        &self,
+        facts: &Facts,
+        basis: &Basis,
+        era: &Era,
+        at: Instant,
+    ) -> (Vec<TestResult>, bool, Vec<u32>) {
         let mut results = vec![TestResult::NONE; self.book.tests.len()];
         for test in &era.not_yet {
             if let Some(r) = results.get_mut(usize::from(*test)) {
@@ -96,11 +118,22 @@ impl Gate {
             }
         }
         let (mut waiting, mut defaults) = (false, Vec::new());
-        let scope = Scope { facts, resource: None, area_up: self.book.area_up() };
+        let granted = facts.bool(self.slots.explicit) == Some(true);
+        let scope = Scope {
+            facts,
+            resource: None,
+            area_up: self.book.area_up(),
+        };
         for entry in era.tests(facts.action) {
-            let Some(r) = rule(&self.book, entry.rule) else { continue };
-            let Role::Test { test, on_fail, .. } = r.role else { continue };
-            let Some(result) = results.get_mut(usize::from(test)) else { continue };
+            let Some(r) = rule(&self.book, entry.rule) else {
+                continue;
+            };
+            let Role::Test { test, on_fail, .. } = r.role else {
+                continue;
+            };
+            let Some(result) = results.get_mut(usize::from(test)) else {
+                continue;
+            };
             if r.actors & bit(facts.principal) == 0 {
                 continue;
             }
@@ -113,6 +146,13 @@ impl Gate {
                     (Ok(false), OnFail::StrictHuman) => Outcome::PassByReading,
                     (Ok(false), _) if entry.disputed => Outcome::Disputed,
                     (Ok(false), OnFail::Human) => Outcome::Human,
+                    // A lower act cannot take away what a law grants: the conflict is a person's.
+                    (Ok(false), OnFail::Deny)
+                        if granted
+                            && !self.notes.get(entry.rule as usize).is_some_and(|n| n.binds) =>
+                    {
+                        Outcome::Human
+                    }
                     (Ok(false), OnFail::Deny) => Outcome::Deny,
                 },
             };
@@ -132,8 +172,17 @@ impl Gate {
 
     /// A cited act of which sources disagree whether it is in force: a person decides (P02).
     fn dispute_of_basis(&self, basis: &Basis, at: Instant, results: &mut [TestResult]) {
-        let disputed = basis.citations.iter().filter(|c| !matches!(c, Citation::Unknown(_))).any(|c| c.standing(&self.book, at) == Standing::Disputed);
-        let first = self.book.tests.iter().position(|t| t.id == "T01").and_then(|i| results.get_mut(i));
+        let disputed = basis
+            .citations
+            .iter()
+            .filter(|c| !matches!(c, Citation::Unknown(_)))
+            .any(|c| c.standing(&self.book, at) == Standing::Disputed);
+        let first = self
+            .book
+            .tests
+            .iter()
+            .position(|t| t.id == "T01")
+            .and_then(|i| results.get_mut(i));
         if let (true, Some(t01)) = (disputed, first)
             && t01.outcome == Outcome::Pass
         {
@@ -143,8 +192,16 @@ impl Gate {
 
     /// The confidence floor: an ok never rests on memory, analysis, an assumed act or an empty
     /// by-law alone, and no duty is found met or failed by a text that is not loaded.
-    fn strict(&self, verdict: Verdict, duty: bool, facts: &Facts, found: Option<&Found>, soft: bool) -> Verdict {
-        let unloaded_clock = duty && facts.has(self.slots.clock) && facts.bool(self.slots.clock_text) != Some(true);
+    fn strict(
+        &self,
+        verdict: Verdict,
+        duty: bool,
+        facts: &Facts,
+        found: Option<&Found>,
+        soft: bool,
+    ) -> Verdict {
+        let unloaded_clock =
+            duty && facts.has(self.slots.clock) && facts.bool(self.slots.clock_text) != Some(true);
         if unloaded_clock {
             return Verdict::Human;
         }
@@ -158,7 +215,11 @@ impl Gate {
             };
             bits(asked).all(|c| f.uses.iter().any(|u| u.category == c && u.firm))
         });
-        if firm && !soft { Verdict::Ok } else { Verdict::Human }
+        if firm && !soft {
+            Verdict::Ok
+        } else {
+            Verdict::Human
+        }
     }
 
     fn obligations(&self, verdict: Verdict, facts: &Facts, defaults: bool) -> Vec<Obligation> {
@@ -177,7 +238,11 @@ impl Gate {
                 _ => out.push(Obligation::NotifyAtOnce),
             }
             out.push(self.limit(facts));
-            let by = if facts.has(s.measure) { time(s.m_end) } else { None };
+            let by = if facts.has(s.measure) {
+                time(s.m_end)
+            } else {
+                None
+            };
             out.push(Obligation::Erase { by });
         }
         if self.locks_instead(facts) {
@@ -190,7 +255,12 @@ impl Gate {
     }
 
     fn locks_instead(&self, facts: &Facts) -> bool {
-        let kept = self.book.layout.slot("dataset.kept_by_law").and_then(|s| facts.bool(s)) == Some(true);
+        let kept = self
+            .book
+            .layout
+            .slot("dataset.kept_by_law")
+            .and_then(|s| facts.bool(s))
+            == Some(true);
         kept && self.book.vocab.find("Action", "erase") == Some(facts.action)
     }
 
@@ -204,7 +274,16 @@ impl Gate {
             Value::Strs(list) => list.iter().map(|f| f.to_string()).collect(),
             _ => Vec::new(),
         };
-        let precision = facts.int(s.precision).and_then(|p| usize::try_from(p).ok()).and_then(|p| PRECISIONS.get(p)).copied().unwrap_or("record");
-        Obligation::Limit { data, fields, precision: precision.to_owned() }
+        let precision = facts
+            .int(s.precision)
+            .and_then(|p| usize::try_from(p).ok())
+            .and_then(|p| PRECISIONS.get(p))
+            .copied()
+            .unwrap_or("record");
+        Obligation::Limit {
+            data,
+            fields,
+            precision: precision.to_owned(),
+        }
     }
 }

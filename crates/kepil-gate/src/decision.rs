@@ -34,7 +34,10 @@ impl Outcome {
     #[must_use]
     pub fn verdict(self) -> Verdict {
         match self {
-            Outcome::NotApplicable | Outcome::LawNotYetInForce | Outcome::Pass | Outcome::PassByReading => Verdict::Ok,
+            Outcome::NotApplicable
+            | Outcome::LawNotYetInForce
+            | Outcome::Pass
+            | Outcome::PassByReading => Verdict::Ok,
             Outcome::Human | Outcome::Disputed => Verdict::Human,
             Outcome::Deny | Outcome::Error => Verdict::Deny,
         }
@@ -86,11 +89,17 @@ pub struct TestResult {
 
 impl TestResult {
     /// Nothing looked at yet.
-    pub const NONE: TestResult = TestResult { outcome: Outcome::NotApplicable, rule: None };
+    pub const NONE: TestResult = TestResult {
+        outcome: Outcome::NotApplicable,
+        rule: None,
+    };
 
     pub(crate) fn worsen(&mut self, outcome: Outcome, rule: RuleIx) {
         if outcome.weight() > self.outcome.weight() {
-            *self = TestResult { outcome, rule: Some(rule) };
+            *self = TestResult {
+                outcome,
+                rule: Some(rule),
+            };
         }
     }
 }
@@ -162,11 +171,17 @@ impl Decision {
     /// The outcome of a test.
     #[must_use]
     pub fn outcome(&self, test: TestIx) -> Outcome {
-        self.tests.get(usize::from(test)).map_or(Outcome::NotApplicable, |t| t.outcome)
+        self.tests
+            .get(usize::from(test))
+            .map_or(Outcome::NotApplicable, |t| t.outcome)
     }
 
     /// The tests that failed, in the order of the catalogue.
     pub fn failed(&self) -> impl Iterator<Item = (TestIx, TestResult)> + '_ {
-        self.tests.iter().enumerate().filter(|(_, t)| t.outcome.failed()).filter_map(|(i, t)| Some((TestIx::try_from(i).ok()?, *t)))
+        self.tests
+            .iter()
+            .enumerate()
+            .filter(|(_, t)| t.outcome.failed())
+            .filter_map(|(i, t)| Some((TestIx::try_from(i).ok()?, *t)))
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct RuleNote {
     pub waits_for_permit: bool,
     /// It waits for a by-law that sets form.
     pub waits_for_form: bool,
+    /// Its act can refuse what a law grants in so many words.
+    pub binds: bool,
 }
 
 /// The law, ready to decide.
@@ -123,9 +125,14 @@ impl Gate {
         let class = |t: &str, id: &str| book.class_mask(t, id);
         let kind = |id: &str| book.vocab.find("Kind", id);
         let gate = Self {
-            personal: class("CategoryClass", "personal").ok_or(GateError::Vocabulary("the class `personal` of categories"))?,
-            persons: class("ActorClass", "person").ok_or(GateError::Vocabulary("the class `person` of actors"))?,
-            no_data: book.vocab.find("Category", "none").ok_or(GateError::Vocabulary("the category `none`"))?,
+            personal: class("CategoryClass", "personal")
+                .ok_or(GateError::Vocabulary("the class `personal` of categories"))?,
+            persons: class("ActorClass", "person")
+                .ok_or(GateError::Vocabulary("the class `person` of actors"))?,
+            no_data: book
+                .vocab
+                .find("Category", "none")
+                .ok_or(GateError::Vocabulary("the category `none`"))?,
             kinds: Kinds {
                 access: kind("access").ok_or(GateError::Vocabulary("the kind `access`"))?,
                 measure: kind("measure").ok_or(GateError::Vocabulary("the kind `measure`"))?,
@@ -160,7 +167,10 @@ impl Gate {
     /// Puts documents into rows, refusing facts the gate works out.
     #[must_use]
     pub fn patcher(&self) -> Patcher<'_> {
-        Patcher { book: &self.book, derived_too: false }
+        Patcher {
+            book: &self.book,
+            derived_too: false,
+        }
     }
 
     /// The slots the gate works with.
@@ -177,6 +187,9 @@ fn notes(book: &StatuteBook) -> Vec<RuleNote> {
         .map(|r| RuleNote {
             waits_for_permit: book.waits_for(r.provision, SlotEffect::Permits),
             waits_for_form: book.waits_for(r.provision, SlotEffect::Form),
+            binds: book
+                .instrument_of(r.provision)
+                .is_some_and(|i| book.binds_against_a_law(i)),
         })
         .collect()
 }
@@ -191,12 +204,24 @@ fn template(book: &StatuteBook, slots: &Slots) -> Result<Facts, GateError> {
             facts.set(slot, Value::Present);
         }
     }
-    let value = |id: &'static str| book.parameter(id).map(|p| p.value.as_str()).ok_or(GateError::Parameter(id));
+    let value = |id: &'static str| {
+        book.parameter(id)
+            .map(|p| p.value.as_str())
+            .ok_or(GateError::Parameter(id))
+    };
     let ms = |id: &'static str| -> Result<Value, GateError> {
-        kepil_terms::Term::parse(value(id)?).ok().and_then(kepil_terms::Term::fixed_ms).map(Value::Int).ok_or(GateError::Parameter(id))
+        kepil_terms::Term::parse(value(id)?)
+            .ok()
+            .and_then(kepil_terms::Term::fixed_ms)
+            .map(Value::Int)
+            .ok_or(GateError::Parameter(id))
     };
     let number = |id: &'static str| -> Result<Value, GateError> {
-        value(id)?.parse().ok().map(Value::Int).ok_or(GateError::Parameter(id))
+        value(id)?
+            .parse()
+            .ok()
+            .map(Value::Int)
+            .ok_or(GateError::Parameter(id))
     };
     facts.set(slots.p_evidence, ms("evidence_max_age")?);
     facts.set(slots.p_review, ms("review_interval")?);

@@ -34,7 +34,13 @@ pub struct Found {
 
 impl Gate {
     /// Looks for grounds and fills the facts about them.
-    pub(crate) fn grounds(&self, facts: &mut Facts, basis: &Basis, era: &Era, at: Instant) -> Found {
+    pub(crate) fn grounds(
+        &self,
+        facts: &mut Facts,
+        basis: &Basis,
+        era: &Era,
+        at: Instant,
+    ) -> Found {
         let s = self.slots;
         let asked = match facts.set_of(s.data) {
             0 => bit(self.no_data),
@@ -45,24 +51,40 @@ impl Gate {
         for category in bits(asked) {
             let (mut full, mut named, mut explicit, mut lawful) = (false, false, false, false);
             for entry in era.grounds(facts.action, category) {
-                let Some(r) = rule(&self.book, entry.rule) else { continue };
+                let Some(r) = rule(&self.book, entry.rule) else {
+                    continue;
+                };
                 let Role::Ground(by) = r.role else { continue };
                 if entry.disputed || !basis.cites(r.provision, by, &self.book) {
                     continue;
                 }
-                let is_law = self.book.instrument_of(r.provision).is_some_and(|i| i.rank <= LOWEST_LAW_RANK);
+                let is_law = self
+                    .book
+                    .instrument_of(r.provision)
+                    .is_some_and(|i| i.rank <= LOWEST_LAW_RANK);
                 named |= is_law && by == CitedBy::Law;
                 if r.actors & bit(facts.principal) == 0 {
                     continue;
                 }
-                let scope = Scope { facts, resource: Some(category), area_up: self.book.area_up() };
-                match scope.holds(&r.applies).and_then(|a| Ok(a && !scope.holds(&r.holds)?)) {
+                let scope = Scope {
+                    facts,
+                    resource: Some(category),
+                    area_up: self.book.area_up(),
+                };
+                match scope
+                    .holds(&r.applies)
+                    .and_then(|a| Ok(a && !scope.holds(&r.holds)?))
+                {
                     Ok(true) => {
                         full = true;
                         lawful |= is_law;
                         explicit |= is_law && by == CitedBy::Law;
                         let firm = self.book.supports_ok(r.provision, at);
-                        found.uses.push(GroundUse { category, rule: entry.rule, firm });
+                        found.uses.push(GroundUse {
+                            category,
+                            rule: entry.rule,
+                            firm,
+                        });
                     }
                     Ok(false) => {}
                     Err(_) => found.errors.push(entry.rule),

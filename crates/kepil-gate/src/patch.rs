@@ -75,7 +75,11 @@ impl Patcher<'_> {
             return Err(self.wrong(prefix, "a record", document));
         };
         for (name, value) in map {
-            let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let path = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
             self.fact(facts, &path, value)?;
         }
         Ok(())
@@ -116,7 +120,11 @@ impl Patcher<'_> {
     }
 
     fn wrong(&self, path: &str, expected: &str, found: &Json) -> PatchError {
-        PatchError::Type { path: short(path), expected: expected.to_owned(), found: short(&found.to_string()) }
+        PatchError::Type {
+            path: short(path),
+            expected: expected.to_owned(),
+            found: short(&found.to_string()),
+        }
     }
 
     fn value(&self, path: &str, ty: &SlotType, json: &Json) -> Result<Value, PatchError> {
@@ -126,20 +134,33 @@ impl Patcher<'_> {
             SlotType::Bool => Value::Bool(json.as_bool().ok_or_else(|| wrong("true or false"))?),
             SlotType::Long(names) => match json {
                 Json::String(s) => {
-                    let at = names.iter().position(|n| n == s).and_then(|i| i64::try_from(i).ok());
-                    Value::Int(at.ok_or_else(|| wrong(&format!("a whole number or one of {}", names.join(", "))))?)
+                    let at = names
+                        .iter()
+                        .position(|n| n == s)
+                        .and_then(|i| i64::try_from(i).ok());
+                    Value::Int(at.ok_or_else(|| {
+                        wrong(&format!("a whole number or one of {}", names.join(", ")))
+                    })?)
                 }
                 _ => {
-                    let n = json.as_i64().filter(|n| (-1_000_000_000_000..=1_000_000_000_000).contains(n));
+                    let n = json
+                        .as_i64()
+                        .filter(|n| (-1_000_000_000_000..=1_000_000_000_000).contains(n));
                     Value::Int(n.ok_or_else(|| wrong("a whole number"))?)
                 }
             },
             SlotType::Datetime => {
                 let text = json.as_str().ok_or_else(|| wrong("a time or a day"))?;
-                Value::Int(day_or_instant(text).map_err(|_| wrong("a time with its offset, or a day"))?.ms())
+                Value::Int(
+                    day_or_instant(text)
+                        .map_err(|_| wrong("a time with its offset, or a day"))?
+                        .ms(),
+                )
             }
             SlotType::Duration => {
-                let text = json.as_str().ok_or_else(|| wrong("a duration such as P14D"))?;
+                let text = json
+                    .as_str()
+                    .ok_or_else(|| wrong("a duration such as P14D"))?;
                 let ms = Term::parse(text).ok().and_then(Term::fixed_ms);
                 Value::Int(ms.ok_or_else(|| wrong("a duration of days or hours such as P14D"))?)
             }
@@ -159,7 +180,11 @@ impl Patcher<'_> {
                 let list = json.as_array().ok_or_else(|| wrong("a list of names"))?;
                 let mut names: Vec<Box<str>> = Vec::with_capacity(list.len());
                 for item in list {
-                    names.push(item.as_str().ok_or_else(|| wrong("a list of names"))?.into());
+                    names.push(
+                        item.as_str()
+                            .ok_or_else(|| wrong("a list of names"))?
+                            .into(),
+                    );
                 }
                 names.sort_unstable();
                 names.dedup();
@@ -169,13 +194,23 @@ impl Patcher<'_> {
     }
 
     fn term(&self, path: &str, ty: u16, json: &Json) -> Result<u16, PatchError> {
-        let kind = self.book.vocab.types().get(usize::from(ty)).map_or("", |t| t.name.as_str());
-        let text = json.as_str().ok_or_else(|| self.wrong(path, &format!("a {kind}"), json))?;
-        self.book.vocab.term(ty, text).ok_or_else(|| PatchError::Term {
-            path: short(path),
-            term: short(text),
-            kind: kind.to_owned(),
-        })
+        let kind = self
+            .book
+            .vocab
+            .types()
+            .get(usize::from(ty))
+            .map_or("", |t| t.name.as_str());
+        let text = json
+            .as_str()
+            .ok_or_else(|| self.wrong(path, &format!("a {kind}"), json))?;
+        self.book
+            .vocab
+            .term(ty, text)
+            .ok_or_else(|| PatchError::Term {
+                path: short(path),
+                term: short(text),
+                kind: kind.to_owned(),
+            })
     }
 
     /// Checks that every record that is present has everything that is not optional.
@@ -184,14 +219,20 @@ impl Patcher<'_> {
     /// Naming the first thing that is missing.
     pub fn complete(&self, facts: &Facts) -> Result<(), PatchError> {
         for (i, def) in self.book.layout.slots().iter().enumerate() {
-            let Ok(slot) = Slot::try_from(i) else { continue };
+            let Ok(slot) = Slot::try_from(i) else {
+                continue;
+            };
             if def.optional || def.derived || facts.has(slot) {
                 continue;
             }
             let (record, member) = def.path.rsplit_once('.').unwrap_or(("", &def.path));
-            let present = record.is_empty() || self.book.layout.slot(record).is_none_or(|r| facts.has(r));
+            let present =
+                record.is_empty() || self.book.layout.slot(record).is_none_or(|r| facts.has(r));
             if present {
-                return Err(PatchError::Incomplete { record: record.to_owned(), member: member.to_owned() });
+                return Err(PatchError::Incomplete {
+                    record: record.to_owned(),
+                    member: member.to_owned(),
+                });
             }
         }
         Ok(())
@@ -208,11 +249,16 @@ pub fn documents(book: &StatuteBook, facts: &Facts) -> serde_json::Map<String, J
         }
         let value = match (&def.ty, facts.get(slot)) {
             (SlotType::Record, _) => {
-                out.entry(def.path.clone()).or_insert_with(|| Json::Object(serde_json::Map::new()));
+                out.entry(def.path.clone())
+                    .or_insert_with(|| Json::Object(serde_json::Map::new()));
                 continue;
             }
-            (SlotType::Datetime, Value::Int(ms)) => kepil_terms::Instant::from_ms(*ms).to_rfc3339().into(),
-            (SlotType::Duration, Value::Int(ms)) if ms % 86_400_000 == 0 => format!("P{}D", ms / 86_400_000).into(),
+            (SlotType::Datetime, Value::Int(ms)) => {
+                kepil_terms::Instant::from_ms(*ms).to_rfc3339().into()
+            }
+            (SlotType::Duration, Value::Int(ms)) if ms % 86_400_000 == 0 => {
+                format!("P{}D", ms / 86_400_000).into()
+            }
             (SlotType::Duration, Value::Int(ms)) => format!("PT{}S", ms / 1000).into(),
             (SlotType::Long(names), Value::Int(n)) => {
                 let name = usize::try_from(*n).ok().and_then(|i| names.get(i));
@@ -220,9 +266,11 @@ pub fn documents(book: &StatuteBook, facts: &Facts) -> serde_json::Map<String, J
             }
             (_, Value::Bool(b)) => Json::Bool(*b),
             (SlotType::Term(t), Value::Id(ix)) => term_id(book, *t, *ix),
-            (SlotType::Terms(t), Value::Set(m)) => {
-                Json::Array(kepil_law::book::bits(*m).map(|ix| term_id(book, *t, ix)).collect())
-            }
+            (SlotType::Terms(t), Value::Set(m)) => Json::Array(
+                kepil_law::book::bits(*m)
+                    .map(|ix| term_id(book, *t, ix))
+                    .collect(),
+            ),
             (_, Value::Strs(list)) => Json::Array(list.iter().map(|s| Json::from(&**s)).collect()),
             _ => continue,
         };
@@ -231,7 +279,9 @@ pub fn documents(book: &StatuteBook, facts: &Facts) -> serde_json::Map<String, J
                 out.insert(def.path.clone(), value);
             }
             Some((record, member)) => {
-                let entry = out.entry(record.to_owned()).or_insert_with(|| Json::Object(serde_json::Map::new()));
+                let entry = out
+                    .entry(record.to_owned())
+                    .or_insert_with(|| Json::Object(serde_json::Map::new()));
                 if let Json::Object(map) = entry {
                     map.insert(member.to_owned(), value);
                 }
@@ -242,7 +292,9 @@ pub fn documents(book: &StatuteBook, facts: &Facts) -> serde_json::Map<String, J
 }
 
 fn term_id(book: &StatuteBook, ty: u16, ix: u16) -> Json {
-    book.vocab.def(ty, ix).map_or(Json::Null, |d| Json::from(d.id.as_str()))
+    book.vocab
+        .def(ty, ix)
+        .map_or(Json::Null, |d| Json::from(d.id.as_str()))
 }
 
 fn short(text: &str) -> String {

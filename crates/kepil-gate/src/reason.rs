@@ -126,17 +126,26 @@ impl Gate {
         for m in &d.missing {
             reasons.push(plain("deny", format!("{}{m}", p.missing)));
         }
-        let mut tests: Vec<(usize, Outcome)> = d.tests.iter().map(|t| t.outcome).enumerate().collect();
-        tests.retain(|(_, o)| o.failed() || *o == Outcome::PassByReading || (all && *o == Outcome::Pass));
+        let mut tests: Vec<(usize, Outcome)> =
+            d.tests.iter().map(|t| t.outcome).enumerate().collect();
+        tests.retain(|(_, o)| {
+            o.failed() || *o == Outcome::PassByReading || (all && *o == Outcome::Pass)
+        });
         tests.sort_by_key(|(i, o)| (std::cmp::Reverse(o.verdict()), *o == Outcome::Pass, *i));
         for (i, outcome) in tests {
-            let Some((test, result)) = self.book.tests.get(i).zip(d.tests.get(i)) else { continue };
+            let Some((test, result)) = self.book.tests.get(i).zip(d.tests.get(i)) else {
+                continue;
+            };
             let said = result.rule.and_then(|r| self.said(r, lang));
             let text = match outcome {
                 Outcome::Pass => String::new(),
                 Outcome::PassByReading => said.unwrap_or_else(|| p.reading.to_owned()),
                 Outcome::Error => p.error.to_owned(),
-                Outcome::Disputed => format!("{} {}", said.unwrap_or_else(|| test.fails.get(lang).to_owned()), p.disputed),
+                Outcome::Disputed => format!(
+                    "{} {}",
+                    said.unwrap_or_else(|| test.fails.get(lang).to_owned()),
+                    p.disputed
+                ),
                 _ => said.unwrap_or_else(|| test.fails.get(lang).to_owned()),
             };
             let mut reason = plain(outcome.as_str(), text);
@@ -167,7 +176,9 @@ impl Gate {
     }
 
     fn category_names(&self, mask: kepil_law::vocab::Mask, lang: Lang) -> Vec<String> {
-        let Some(ty) = self.book.vocab.type_named("Category") else { return Vec::new() };
+        let Some(ty) = self.book.vocab.type_named("Category") else {
+            return Vec::new();
+        };
         kepil_law::book::bits(mask)
             .filter_map(|c| self.book.vocab.def(ty, c))
             .map(|d| self.book.vocab.label("Category", &d.id, lang))
@@ -176,13 +187,22 @@ impl Gate {
 
     fn said(&self, ix: RuleIx, lang: Lang) -> Option<String> {
         let r = rule(&self.book, ix)?;
-        let Role::Test { test, say: Some(key), .. } = &r.role else { return None };
+        let Role::Test {
+            test,
+            say: Some(key),
+            ..
+        } = &r.role
+        else {
+            return None;
+        };
         let text = self.book.tests.get(usize::from(*test))?.says.get(key)?;
         Some(text.get(lang).to_owned())
     }
 
     fn cite(&self, reason: &mut Reason, ix: Option<RuleIx>, lang: Lang) {
-        let Some(r) = ix.and_then(|ix| rule(&self.book, ix)) else { return };
+        let Some(r) = ix.and_then(|ix| rule(&self.book, ix)) else {
+            return;
+        };
         if let Some(p) = self.book.provisions.get(r.provision as usize) {
             reason.source.clone_from(&p.id);
             reason.confidence = Some(p.confidence);
@@ -199,7 +219,9 @@ impl Gate {
                 let r = rule(&self.book, g.rule)?;
                 let p = self.book.provisions.get(r.provision as usize)?;
                 Some(GroundText {
-                    category: self.category_names(kepil_law::vocab::bit(g.category), lang).join(", "),
+                    category: self
+                        .category_names(kepil_law::vocab::bit(g.category), lang)
+                        .join(", "),
                     source: p.id.clone(),
                     text: p.text.get(lang).to_owned(),
                     firm: g.firm,
@@ -211,8 +233,17 @@ impl Gate {
     /// The provision that decided: the source of the first failed test, or of the first ground.
     #[must_use]
     pub fn deciding_source(&self, d: &Decision) -> String {
-        let worst = d.tests.iter().filter(|t| t.outcome.failed()).max_by_key(|t| t.outcome.verdict()).map(|t| t.outcome.verdict());
-        let failed = d.tests.iter().find(|t| t.outcome.failed() && Some(t.outcome.verdict()) == worst).and_then(|t| t.rule);
+        let worst = d
+            .tests
+            .iter()
+            .filter(|t| t.outcome.failed())
+            .max_by_key(|t| t.outcome.verdict())
+            .map(|t| t.outcome.verdict());
+        let failed = d
+            .tests
+            .iter()
+            .find(|t| t.outcome.failed() && Some(t.outcome.verdict()) == worst)
+            .and_then(|t| t.rule);
         failed
             .or_else(|| d.grounds.first().map(|g| g.rule))
             .and_then(|ix| rule(&self.book, ix))

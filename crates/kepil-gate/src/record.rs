@@ -96,7 +96,9 @@ impl Gate {
         let book = self.book();
         let id = |ty: &str, ix| {
             let t = book.vocab.type_named(ty);
-            t.and_then(|t| book.vocab.def(t, ix)).map(|d| d.id.clone()).unwrap_or_default()
+            t.and_then(|t| book.vocab.def(t, ix))
+                .map(|d| d.id.clone())
+                .unwrap_or_default()
         };
         Record {
             v: 1,
@@ -115,13 +117,29 @@ impl Gate {
                 .tests
                 .iter()
                 .zip(&decision.tests)
-                .filter(|(_, r)| !matches!(r.outcome, Outcome::NotApplicable | Outcome::LawNotYetInForce))
+                .filter(|(_, r)| {
+                    !matches!(
+                        r.outcome,
+                        Outcome::NotApplicable | Outcome::LawNotYetInForce
+                    )
+                })
                 .map(|(t, r)| {
-                    let by = r.rule.filter(|_| r.outcome.failed()).and_then(|ix| crate::gate::rule(book, ix));
-                    by.map_or_else(|| format!("{}={}", t.id, r.outcome.as_str()), |by| format!("{}={} {}", t.id, r.outcome.as_str(), by.id))
+                    let by = r
+                        .rule
+                        .filter(|_| r.outcome.failed())
+                        .and_then(|ix| crate::gate::rule(book, ix));
+                    by.map_or_else(
+                        || format!("{}={}", t.id, r.outcome.as_str()),
+                        |by| format!("{}={} {}", t.id, r.outcome.as_str(), by.id),
+                    )
                 })
                 .collect(),
-            grounds: decision.grounds.iter().filter_map(|g| crate::gate::rule(book, g.rule)).map(|r| r.id.clone()).collect(),
+            grounds: decision
+                .grounds
+                .iter()
+                .filter_map(|g| crate::gate::rule(book, g.rule))
+                .map(|r| r.id.clone())
+                .collect(),
             missing: decision.missing.clone(),
         }
     }
@@ -132,8 +150,13 @@ impl Gate {
     /// When the pack no longer fits the record.
     pub fn scene_of(&self, record: &Record) -> Result<Scene, RecordError> {
         let book = self.book();
-        let term = |ty: &str, id: &str| book.vocab.find(ty, id).ok_or_else(|| RecordError::Term(id.to_owned()));
-        let mut facts = decode(&record.facts, book.layout.slots().len()).ok_or(RecordError::Facts)?;
+        let term = |ty: &str, id: &str| {
+            book.vocab
+                .find(ty, id)
+                .ok_or_else(|| RecordError::Term(id.to_owned()))
+        };
+        let mut facts =
+            decode(&record.facts, book.layout.slots().len()).ok_or(RecordError::Facts)?;
         // Parameters belong to the law, not to the request.
         let blank = self.blank();
         for (slot, def) in (0u16..).zip(book.layout.slots()) {
@@ -145,7 +168,11 @@ impl Gate {
             at: Instant::from_ms(record.at),
             actor: term("Actor", &record.actor)?,
             operation: term("Action", &record.operation)?,
-            citations: record.cites.iter().map(|c| Citation::parse(c, book)).collect(),
+            citations: record
+                .cites
+                .iter()
+                .map(|c| Citation::parse(c, book))
+                .collect(),
             facts,
             clock: record.clock.clone(),
         })
@@ -200,7 +227,9 @@ pub fn encode(facts: &Facts) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
     for b in bytes {
         for nibble in [b >> 4, b & 15] {
-            out.push(char::from(ALPHABET.get(usize::from(nibble)).copied().unwrap_or(b'0')));
+            out.push(char::from(
+                ALPHABET.get(usize::from(nibble)).copied().unwrap_or(b'0'),
+            ));
         }
     }
     out
@@ -212,7 +241,11 @@ pub fn decode(text: &str, slots: usize) -> Option<Facts> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     for pair in text.as_bytes().chunks(2) {
         let [hi, lo] = pair else { return None };
-        let digit = |c: &u8| char::from(*c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        let digit = |c: &u8| {
+            char::from(*c)
+                .to_digit(16)
+                .and_then(|d| u8::try_from(d).ok())
+        };
         bytes.push(digit(hi)? << 4 | digit(lo)?);
     }
     let mut facts = Facts::empty(slots);
@@ -239,7 +272,9 @@ pub fn decode(text: &str, slots: usize) -> Option<Facts> {
             5 => Value::Id(u16::try_from(read_varint(&mut rest)?).ok()?),
             6 => Value::Set(read_varint(&mut rest)?),
             7 => {
-                let n = usize::try_from(read_varint(&mut rest)?).ok().filter(|n| *n <= rest.len())?;
+                let n = usize::try_from(read_varint(&mut rest)?)
+                    .ok()
+                    .filter(|n| *n <= rest.len())?;
                 let mut list: Vec<Box<str>> = Vec::with_capacity(n);
                 for _ in 0..n {
                     let len = usize::try_from(read_varint(&mut rest)?).ok()?;

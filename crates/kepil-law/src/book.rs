@@ -1,8 +1,10 @@
 //! The statute book: every instrument, provision and rule, and the law as it stood at a time.
 
-use crate::catalogue::{Parameter, SlotEffect, SlotText, TestDef};
 use crate::case::CaseBlock;
-use crate::instrument::{Confidence, Instrument, InstrumentIx, Provision, ProvisionIx, Standing};
+use crate::catalogue::{Parameter, SlotEffect, SlotText, TestDef};
+use crate::instrument::{
+    Confidence, Instrument, InstrumentIx, InstrumentKind, Provision, ProvisionIx, Standing,
+};
 use crate::rule::{Role, Rule, RuleIx, TestIx};
 use crate::schema::Layout;
 use crate::vocab::{Mask, TermIx, Vocabulary, bit};
@@ -72,13 +74,17 @@ impl Era {
     /// The rules of tests that may speak of this operation.
     #[must_use]
     pub fn tests(&self, action: TermIx) -> &[InForce] {
-        self.tests.get(usize::from(action)).map_or(&[], AsRef::as_ref)
+        self.tests
+            .get(usize::from(action))
+            .map_or(&[], AsRef::as_ref)
     }
 
     /// The grounds that may speak of this operation on this category.
     #[must_use]
     pub fn grounds(&self, action: TermIx, category: TermIx) -> &[InForce] {
-        self.grounds.get(&(action, category)).map_or(&[], AsRef::as_ref)
+        self.grounds
+            .get(&(action, category))
+            .map_or(&[], AsRef::as_ref)
     }
 }
 
@@ -159,18 +165,26 @@ impl StatuteBook {
         points.sort_unstable();
         points.dedup();
         self.eras = points.into_iter().map(|p| self.era(p, p)).collect();
-        self.eras.dedup_by(|later, earlier| later.hash == earlier.hash);
+        self.eras
+            .dedup_by(|later, earlier| later.hash == earlier.hash);
     }
 
     fn era(&self, t: Instant, known: Instant) -> Era {
-        let actions = self.vocab.type_named("Action").map_or(0, |ty| self.vocab.all(ty).count_ones());
+        let actions = self
+            .vocab
+            .type_named("Action")
+            .map_or(0, |ty| self.vocab.all(ty).count_ones());
         let mut tests: Vec<Vec<(TestIx, InForce)>> = vec![Vec::new(); actions as usize];
         let mut grounds: HashMap<(TermIx, TermIx), Vec<InForce>> = HashMap::new();
         let mut seen = vec![false; self.tests.len()];
         let mut later = vec![false; self.tests.len()];
         let mut hash = Sha256::new();
         for (ix, rule) in self.rules.iter().enumerate() {
-            let standing = if rule.known_from > known { Standing::NotYet } else { rule.span.at(t) };
+            let standing = if rule.known_from > known {
+                Standing::NotYet
+            } else {
+                rule.span.at(t)
+            };
             if let Role::Test { test, .. } = rule.role {
                 let flags = match standing {
                     Standing::InForce | Standing::Disputed => Some(&mut seen),
@@ -184,8 +198,13 @@ impl StatuteBook {
             if !matches!(standing, Standing::InForce | Standing::Disputed) {
                 continue;
             }
-            let Ok(rule_ix) = RuleIx::try_from(ix) else { continue };
-            let entry = InForce { rule: rule_ix, disputed: standing == Standing::Disputed };
+            let Ok(rule_ix) = RuleIx::try_from(ix) else {
+                continue;
+            };
+            let entry = InForce {
+                rule: rule_ix,
+                disputed: standing == Standing::Disputed,
+            };
             self.hash_rule(&mut hash, rule, entry, t);
             for action in bits(rule.actions) {
                 match rule.role {
@@ -214,11 +233,19 @@ impl StatuteBook {
             tests: tests
                 .into_iter()
                 .map(|mut list| {
-                    list.sort_by_key(|(test, e)| (*test, e.rule));
+                    // Within a test the act that prevails comes first, so that it is the one cited.
+                    let first = |e: &InForce| {
+                        let rule = self.rules.get(e.rule as usize)?;
+                        Some(self.precedence(self.instrument_of(rule.provision)?))
+                    };
+                    list.sort_by_key(|(test, e)| (*test, first(e), e.rule));
                     list.into_iter().map(|(_, e)| e).collect()
                 })
                 .collect(),
-            grounds: grounds.into_iter().map(|(k, v)| (k, v.into_boxed_slice())).collect(),
+            grounds: grounds
+                .into_iter()
+                .map(|(k, v)| (k, v.into_boxed_slice()))
+                .collect(),
             not_yet,
             hash: hash.finalize().into(),
         }
@@ -239,7 +266,10 @@ impl StatuteBook {
     /// How sure a provision's text of that time is, and whether its wording is missing.
     #[must_use]
     pub fn confidence_at(&self, provision: ProvisionIx, t: Instant) -> (Confidence, bool) {
-        let (Some(p), Some(i)) = (self.provisions.get(provision as usize), self.instrument_of(provision)) else {
+        let (Some(p), Some(i)) = (
+            self.provisions.get(provision as usize),
+            self.instrument_of(provision),
+        ) else {
             return (Confidence::Analysis, true);
         };
         let version = i.versions.iter().rev().find(|v| v.from <= t);
@@ -259,21 +289,55 @@ impl StatuteBook {
     #[must_use]
     pub fn supports_ok(&self, provision: ProvisionIx, t: Instant) -> bool {
         let (confidence, needs_text) = self.confidence_at(provision, t);
-        confidence <= Confidence::Secondary && !needs_text && !self.waits_for(provision, SlotEffect::Permits)
+        confidence <= Confidence::Secondary
+            && !needs_text
+            && !self.waits_for(provision, SlotEffect::Permits)
     }
 
     /// Whether a provision waits for an empty by-law of this effect.
     #[must_use]
     pub fn waits_for(&self, provision: ProvisionIx, effect: SlotEffect) -> bool {
-        self.provisions
-            .get(provision as usize)
-            .is_some_and(|p| p.slots.iter().any(|s| self.slots.iter().any(|d| &d.id == s && d.effect == effect)))
+        self.provisions.get(provision as usize).is_some_and(|p| {
+            p.slots
+                .iter()
+                .any(|s| self.slots.iter().any(|d| &d.id == s && d.effect == effect))
+        })
     }
 
     /// The nesting of areas, for evaluation.
     #[must_use]
     pub fn area_up(&self) -> &[Mask] {
         &self.area_up
+    }
+}
+
+impl StatuteBook {
+    /// The place of an act in the order of precedence; the lower number prevails.
+    ///
+    /// Constitution; ratified treaties, where the parameter P01 puts them over laws (DC 2(2), PDL
+    /// 4(2)); constitutional laws; in the digital field the Digital Code over other laws (DC 2(3));
+    /// other codes; laws; acts below by their rank; guidance last.
+    #[must_use]
+    pub fn precedence(&self, instrument: &Instrument) -> u8 {
+        let treaties_over_laws = self.parameter("P01").is_none_or(|p| p.value == "over_laws");
+        match instrument.kind {
+            InstrumentKind::Constitution => 0,
+            InstrumentKind::Treaty if treaties_over_laws => 1,
+            InstrumentKind::ConstitutionalLaw => 2,
+            InstrumentKind::Code if instrument.digital_field => 3,
+            InstrumentKind::Code => 4,
+            InstrumentKind::Law => 5,
+            // A treaty of open rank stands beside the laws and prevails over none of them.
+            InstrumentKind::Treaty => 6,
+            _ => instrument.rank.saturating_add(3),
+        }
+    }
+
+    /// Whether a test of this act can refuse what a law grants in so many words: acts below a law
+    /// cannot, nor can a treaty whose rank is open; guidance is the platform's own policy and binds it.
+    #[must_use]
+    pub fn binds_against_a_law(&self, instrument: &Instrument) -> bool {
+        self.precedence(instrument) <= 5 || instrument.kind == InstrumentKind::SoftLaw
     }
 }
 

@@ -37,13 +37,22 @@ struct Head {
 }
 
 /// Reads the head of a case block.
-pub(crate) fn block(file: &str, b: &crate::markdown::Block, faults: &mut Faults) -> Option<CaseBlock> {
+pub(crate) fn block(
+    file: &str,
+    b: &crate::markdown::Block,
+    faults: &mut Faults,
+) -> Option<CaseBlock> {
     let at = Place { file, line: b.line };
     let head: Head = at.yaml("case", &b.text, faults)?;
     Some(CaseBlock {
         id: head.id,
         provisions: head.article.into_iter().chain(head.exercises).collect(),
-        tests: head.decisive.into_iter().chain(head.also).chain(head.further).collect(),
+        tests: head
+            .decisive
+            .into_iter()
+            .chain(head.also)
+            .chain(head.further)
+            .collect(),
         text: b.text.clone(),
         file: file.to_owned(),
         line: b.line,
@@ -58,7 +67,12 @@ pub fn blocks(file: &str, text: &str) -> Result<Vec<CaseBlock>, crate::error::Pa
     let mut faults = Faults::default();
     let doc = crate::markdown::cut(file, text, &mut faults);
     let mut out = Vec::new();
-    for b in doc.stray.iter().chain(doc.sections.iter().flat_map(|s| &s.blocks)).filter(|b| b.kind == "case") {
+    for b in doc
+        .stray
+        .iter()
+        .chain(doc.sections.iter().flat_map(|s| &s.blocks))
+        .filter(|b| b.kind == "case")
+    {
         out.extend(block(file, b, &mut faults));
     }
     faults.finish()?;

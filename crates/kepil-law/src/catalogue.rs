@@ -98,17 +98,27 @@ struct RawHoliday {
 pub(crate) fn calendar(file: &str, text: &str, faults: &mut Faults) -> Calendar {
     let mut calendar = Calendar::default();
     let at = Place { file, line: 0 };
-    let Some(raw) = at.yaml::<RawCalendar>("calendar", text, faults) else { return calendar };
+    let Some(raw) = at.yaml::<RawCalendar>("calendar", text, faults) else {
+        return calendar;
+    };
     for y in raw.years {
         let mut year = Year::default();
         let rest = y.holidays.iter().map(|h| &h.day).chain(&y.moved_rest);
-        for (days, set) in [(rest.collect::<Vec<_>>(), &mut year.off), (y.moved_work.iter().collect(), &mut year.working)] {
+        for (days, set) in [
+            (rest.collect::<Vec<_>>(), &mut year.off),
+            (y.moved_work.iter().collect(), &mut year.working),
+        ] {
             for d in days {
                 match Day::parse(d) {
                     Ok(day) if day.year() == y.year => {
                         set.insert(day);
                     }
-                    Ok(day) => faults.add(file, 0, format!("the day {day} stands under {}", y.year), "move it"),
+                    Ok(day) => faults.add(
+                        file,
+                        0,
+                        format!("the day {day} stands under {}", y.year),
+                        "move it",
+                    ),
                     Err(e) => faults.add(file, 0, e.to_string(), "mend the day"),
                 }
             }
@@ -121,14 +131,30 @@ pub(crate) fn calendar(file: &str, text: &str, faults: &mut Faults) -> Calendar 
 /// Reads the catalogue of tests and checks that each has its sentences in three languages.
 pub(crate) fn tests(file: &str, text: &str, faults: &mut Faults) -> Vec<TestDef> {
     let at = Place { file, line: 0 };
-    let list: Vec<TestDef> = at.yaml("catalogue of tests", text, faults).unwrap_or_default();
+    let list: Vec<TestDef> = at
+        .yaml("catalogue of tests", text, faults)
+        .unwrap_or_default();
     for (i, t) in list.iter().enumerate() {
         if list.iter().take(i).any(|o| o.id == t.id) {
-            faults.add(file, 0, format!("the test `{}` is defined twice", t.id), "keep one");
+            faults.add(
+                file,
+                0,
+                format!("the test `{}` is defined twice", t.id),
+                "keep one",
+            );
         }
         for text in [&t.name, &t.fails].into_iter().chain(t.says.values()) {
             for lang in text.missing() {
-                faults.add(file, 0, format!("the test `{}` has a text missing in `{}`", t.id, lang.code()), "add it");
+                faults.add(
+                    file,
+                    0,
+                    format!(
+                        "the test `{}` has a text missing in `{}`",
+                        t.id,
+                        lang.code()
+                    ),
+                    "add it",
+                );
             }
         }
     }

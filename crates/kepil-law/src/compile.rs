@@ -177,11 +177,16 @@ impl Compiler<'_> {
             "." => self.member(arg),
             "has" => {
                 let path = self.path(arg)?;
-                let slot = self.layout.slot(&path).ok_or_else(|| Unsupported(format!("the fact `{path}`")))?;
+                let slot = self
+                    .layout
+                    .slot(&path)
+                    .ok_or_else(|| Unsupported(format!("the fact `{path}`")))?;
                 Ok(Expr::Bool(Node::Has(slot)))
             }
             "!" => {
-                let inner = arg.get("arg").ok_or_else(|| Unsupported("`!` without an operand".into()))?;
+                let inner = arg
+                    .get("arg")
+                    .ok_or_else(|| Unsupported("`!` without an operand".into()))?;
                 Ok(Expr::Bool(Node::Not(Box::new(self.condition(inner)?))))
             }
             "&&" | "||" => {
@@ -191,14 +196,24 @@ impl Compiler<'_> {
             }
             "if-then-else" => {
                 let part = |k: &str| {
-                    arg.get(k).ok_or_else(|| Unsupported(format!("`if` without `{k}`"))).and_then(|j| self.condition(j))
+                    arg.get(k)
+                        .ok_or_else(|| Unsupported(format!("`if` without `{k}`")))
+                        .and_then(|j| self.condition(j))
                 };
-                Ok(Expr::Bool(Node::If(Box::new([part("if")?, part("then")?, part("else")?]))))
+                Ok(Expr::Bool(Node::If(Box::new([
+                    part("if")?,
+                    part("then")?,
+                    part("else")?,
+                ]))))
             }
             "==" | "!=" => {
                 let (l, r) = pair()?;
                 let same = self.equal(self.expr(l)?, self.expr(r)?)?;
-                Ok(Expr::Bool(if op == "==" { same } else { Node::Not(Box::new(same)) }))
+                Ok(Expr::Bool(if op == "==" {
+                    same
+                } else {
+                    Node::Not(Box::new(same))
+                }))
             }
             "<" | "<=" | ">" | ">=" => {
                 let (l, r) = pair()?;
@@ -213,16 +228,29 @@ impl Compiler<'_> {
             "+" | "-" => {
                 let (l, r) = pair()?;
                 let both = Box::new((self.number(l)?, self.number(r)?));
-                Ok(Expr::Num(if op == "+" { Num::Add(both) } else { Num::Sub(both) }))
+                Ok(Expr::Num(if op == "+" {
+                    Num::Add(both)
+                } else {
+                    Num::Sub(both)
+                }))
             }
             "neg" => {
-                let inner = arg.get("arg").ok_or_else(|| Unsupported("`-` without an operand".into()))?;
-                Ok(Expr::Num(Num::Sub(Box::new((Num::Const(0), self.number(inner)?)))))
+                let inner = arg
+                    .get("arg")
+                    .ok_or_else(|| Unsupported("`-` without an operand".into()))?;
+                Ok(Expr::Num(Num::Sub(Box::new((
+                    Num::Const(0),
+                    self.number(inner)?,
+                )))))
             }
             "offset" | "durationSince" => {
                 let (l, r) = two(op, arg)?;
                 let both = Box::new((self.number(l)?, self.number(r)?));
-                Ok(Expr::Num(if op == "offset" { Num::Add(both) } else { Num::Sub(both) }))
+                Ok(Expr::Num(if op == "offset" {
+                    Num::Add(both)
+                } else {
+                    Num::Sub(both)
+                }))
             }
             "datetime" | "duration" => self.time_literal(op, arg),
             "in" => {
@@ -251,7 +279,9 @@ impl Compiler<'_> {
                 }
             }
             "isEmpty" => {
-                let inner = arg.get("arg").ok_or_else(|| Unsupported("`isEmpty` without a set".into()))?;
+                let inner = arg
+                    .get("arg")
+                    .ok_or_else(|| Unsupported("`isEmpty` without a set".into()))?;
                 match self.expr(inner)? {
                     Expr::Set(s, _) => Ok(Expr::Bool(Node::IsEmpty(s))),
                     _ => no("`isEmpty` on anything but a set of terms"),
@@ -264,7 +294,10 @@ impl Compiler<'_> {
     fn literal(&self, arg: &Json) -> Compiled<Expr> {
         match arg {
             Json::Bool(b) => Ok(Expr::Bool(Node::Const(*b))),
-            Json::Number(n) => n.as_i64().map(|n| Expr::Num(Num::Const(n))).ok_or_else(|| Unsupported("a number that is not whole".into())),
+            Json::Number(n) => n
+                .as_i64()
+                .map(|n| Expr::Num(Num::Const(n)))
+                .ok_or_else(|| Unsupported("a number that is not whole".into())),
             Json::Object(o) if o.contains_key("__entity") => {
                 let (t, mask, term) = self.entity(arg)?;
                 Ok(match term {
@@ -278,7 +311,9 @@ impl Compiler<'_> {
     }
 
     fn set_literal(&self, arg: &Json) -> Compiled<Expr> {
-        let Json::Array(items) = arg else { return no("a set that is not a list") };
+        let Json::Array(items) = arg else {
+            return no("a set that is not a list");
+        };
         let mut ty = None;
         let mut mask = 0;
         let mut classes = Vec::new();
@@ -306,26 +341,36 @@ impl Compiler<'_> {
     }
 
     fn path(&self, arg: &Json) -> Compiled<String> {
-        let (Some(left), Some(attr)) = (arg.get("left"), arg.get("attr").and_then(Json::as_str)) else {
+        let (Some(left), Some(attr)) = (arg.get("left"), arg.get("attr").and_then(Json::as_str))
+        else {
             return no("a member without a record");
         };
         match self.expr(left)? {
             Expr::Record(p) if p.is_empty() => Ok(attr.to_owned()),
             Expr::Record(p) => Ok(format!("{p}.{attr}")),
-            _ => no(format!("the member `{attr}` of something that is not a record")),
+            _ => no(format!(
+                "the member `{attr}` of something that is not a record"
+            )),
         }
     }
 
     fn member(&self, arg: &Json) -> Compiled<Expr> {
         let path = self.path(arg)?;
-        let slot = self.layout.slot(&path).ok_or_else(|| Unsupported(format!("the fact `{path}`")))?;
+        let slot = self
+            .layout
+            .slot(&path)
+            .ok_or_else(|| Unsupported(format!("the fact `{path}`")))?;
         Ok(match self.layout.def(slot).map(|d| &d.ty) {
             Some(SlotType::Record) => Expr::Record(path),
             Some(SlotType::Bool) => Expr::Bool(Node::Fact(slot)),
-            Some(SlotType::Long(_) | SlotType::Datetime | SlotType::Duration) => Expr::Num(Num::Fact(slot)),
+            Some(SlotType::Long(_) | SlotType::Datetime | SlotType::Duration) => {
+                Expr::Num(Num::Fact(slot))
+            }
             Some(SlotType::Term(t)) => Expr::Id(Id::Fact(slot), *t),
             Some(SlotType::Terms(t)) => Expr::Set(Set::Fact(slot), Some(*t)),
-            Some(SlotType::Strings) | None => return no(format!("the fact `{path}` inside a rule")),
+            Some(SlotType::Strings) | None => {
+                return no(format!("the fact `{path}` inside a rule"));
+            }
         })
     }
 
@@ -355,12 +400,17 @@ impl Compiler<'_> {
         };
         let node = match self.expr(r)? {
             Expr::Class(classes) => {
-                let mask = classes.iter().filter(|(t, _)| *t == ty).fold(0, |m, (_, c)| m | c);
+                let mask = classes
+                    .iter()
+                    .filter(|(t, _)| *t == ty)
+                    .fold(0, |m, (_, c)| m | c);
                 Node::OneOf(id, mask)
             }
             Expr::Set(Set::Const(mask), t) if t.is_none_or(|t| t == ty) => Node::OneOf(id, mask),
             Expr::Set(s @ Set::Fact(_), Some(t)) if t == ty => Node::Contains(s, id),
-            Expr::Id(other, t) if t == ty && self.vocab.type_named("Area") == Some(ty) => Node::Within(id, other),
+            Expr::Id(other, t) if t == ty && self.vocab.type_named("Area") == Some(ty) => {
+                Node::Within(id, other)
+            }
             Expr::Id(other, t) if t == ty => Node::Same(id, other),
             _ => return no("`in` with a right side of another type"),
         };
@@ -369,12 +419,22 @@ impl Compiler<'_> {
 
     fn time_literal(&self, op: &str, arg: &Json) -> Compiled<Expr> {
         let text = match arg {
-            Json::Array(a) => a.first().and_then(|v| v.get("Value")).and_then(Json::as_str),
+            Json::Array(a) => a
+                .first()
+                .and_then(|v| v.get("Value"))
+                .and_then(Json::as_str),
             _ => None,
         };
-        let Some(text) = text else { return no(format!("a computed `{op}`")) };
-        let ms = if op == "duration" { duration_ms(text) } else { datetime_ms(text) };
-        ms.map(|ms| Expr::Num(Num::Const(ms))).ok_or_else(|| Unsupported(format!("the {op} `{text}`")))
+        let Some(text) = text else {
+            return no(format!("a computed `{op}`"));
+        };
+        let ms = if op == "duration" {
+            duration_ms(text)
+        } else {
+            datetime_ms(text)
+        };
+        ms.map(|ms| Expr::Num(Num::Const(ms)))
+            .ok_or_else(|| Unsupported(format!("the {op} `{text}`")))
     }
 }
 
@@ -393,7 +453,11 @@ fn join(and: bool, l: Node, r: Node) -> Node {
             (_, other) => parts.push(other),
         }
     }
-    if and { Node::And(parts) } else { Node::Or(parts) }
+    if and {
+        Node::And(parts)
+    } else {
+        Node::Or(parts)
+    }
 }
 
 /// Cedar's duration literal: an optional minus, then days, hours, minutes, seconds, milliseconds.
@@ -403,7 +467,13 @@ pub(crate) fn duration_ms(text: &str) -> Option<i64> {
         None => (1, text),
     };
     let mut total: i64 = 0;
-    for (unit, ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
+    for (unit, ms) in [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ] {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let (number, after) = rest.split_at_checked(digits)?;
         if let Some(r) = after.strip_prefix(unit)
@@ -421,7 +491,9 @@ pub(crate) fn duration_ms(text: &str) -> Option<i64> {
 
 fn datetime_ms(text: &str) -> Option<i64> {
     if text.len() == 10 {
-        return kepil_terms::Instant::parse(&format!("{text}T00:00:00Z")).ok().map(kepil_terms::Instant::ms);
+        return kepil_terms::Instant::parse(&format!("{text}T00:00:00Z"))
+            .ok()
+            .map(kepil_terms::Instant::ms);
     }
     // Cedar writes `+0500`; RFC 3339 wants `+05:00`.
     let fixed = match text.split_at_checked(text.len().saturating_sub(5)) {
@@ -431,7 +503,9 @@ fn datetime_ms(text: &str) -> Option<i64> {
         }
         _ => text.to_owned(),
     };
-    kepil_terms::Instant::parse(&fixed).ok().map(kepil_terms::Instant::ms)
+    kepil_terms::Instant::parse(&fixed)
+        .ok()
+        .map(kepil_terms::Instant::ms)
 }
 
 #[cfg(test)]
@@ -452,7 +526,10 @@ mod tests {
     #[test]
     fn datetime_literals_read_as_cedar_reads_them() {
         assert_eq!(datetime_ms("2026-07-12"), Some(1_783_814_400_000));
-        assert_eq!(datetime_ms("2026-07-12T00:00:00+0500"), Some(1_783_796_400_000));
+        assert_eq!(
+            datetime_ms("2026-07-12T00:00:00+0500"),
+            Some(1_783_796_400_000)
+        );
         assert_eq!(datetime_ms("2026-07-12T00:00:00Z"), Some(1_783_814_400_000));
     }
 }

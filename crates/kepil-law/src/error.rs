@@ -20,7 +20,11 @@ impl fmt::Display for Fault {
         if self.line == 0 {
             write!(f, "{}: {}; {}", self.file, self.what, self.remedy)
         } else {
-            write!(f, "{}:{}: {}; {}", self.file, self.line, self.what, self.remedy)
+            write!(
+                f,
+                "{}:{}: {}; {}",
+                self.file, self.line, self.what, self.remedy
+            )
         }
     }
 }
@@ -34,7 +38,11 @@ pub struct PackError {
 
 impl fmt::Display for PackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the law pack was not loaded: {} fault(s)", self.faults.len())?;
+        write!(
+            f,
+            "the law pack was not loaded: {} fault(s)",
+            self.faults.len()
+        )?;
         for fault in &self.faults {
             write!(f, "\n  {fault}")?;
         }
@@ -49,7 +57,13 @@ impl std::error::Error for PackError {}
 pub(crate) struct Faults(pub Vec<Fault>);
 
 impl Faults {
-    pub fn add(&mut self, file: &str, line: usize, what: impl Into<String>, remedy: impl Into<String>) {
+    pub fn add(
+        &mut self,
+        file: &str,
+        line: usize,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.0.push(Fault {
             file: file.to_owned(),
             line,
@@ -62,7 +76,8 @@ impl Faults {
         if self.0.is_empty() {
             return Ok(());
         }
-        self.0.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        self.0
+            .sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         Err(PackError { faults: self.0 })
     }
 }

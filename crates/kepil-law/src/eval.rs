@@ -61,7 +61,11 @@ impl Scope<'_> {
             }
             Node::If(parts) => {
                 let [cond, then, otherwise] = parts.as_ref();
-                if self.holds(cond)? { self.holds(then)? } else { self.holds(otherwise)? }
+                if self.holds(cond)? {
+                    self.holds(then)?
+                } else {
+                    self.holds(otherwise)?
+                }
             }
             Node::Cmp(op, l, r) => {
                 let (l, r) = (self.num(l)?, self.num(r)?);
@@ -74,7 +78,11 @@ impl Scope<'_> {
             Node::Same(l, r) => self.id(*l)? == self.id(*r)?,
             Node::OneOf(id, mask) => bit(self.id(*id)?) & mask != 0,
             Node::Within(l, r) => {
-                let up = self.area_up.get(usize::from(self.id(*l)?)).copied().unwrap_or(0);
+                let up = self
+                    .area_up
+                    .get(usize::from(self.id(*l)?))
+                    .copied()
+                    .unwrap_or(0);
                 up & bit(self.id(*r)?) != 0
             }
             Node::Contains(s, i) => self.set(*s)? & bit(self.id(*i)?) != 0,
@@ -92,8 +100,14 @@ impl Scope<'_> {
         match n {
             Num::Const(c) => Ok(*c),
             Num::Fact(s) => self.facts.int(*s).ok_or(EvalError),
-            Num::Add(p) => self.num(&p.0)?.checked_add(self.num(&p.1)?).ok_or(EvalError),
-            Num::Sub(p) => self.num(&p.0)?.checked_sub(self.num(&p.1)?).ok_or(EvalError),
+            Num::Add(p) => self
+                .num(&p.0)?
+                .checked_add(self.num(&p.1)?)
+                .ok_or(EvalError),
+            Num::Sub(p) => self
+                .num(&p.0)?
+                .checked_sub(self.num(&p.1)?)
+                .ok_or(EvalError),
         }
     }
 

@@ -1,9 +1,13 @@
 //! Instruments (acts) and their provisions.
 
+mod raw;
+
 use crate::error::Faults;
 use crate::vocab::{Mask, Vocabulary, bit, one_line};
 use kepil_terms::instant::day_or_instant;
 use kepil_terms::{Instant, Lang, Term, Text};
+use raw::RawLimits;
+pub(crate) use raw::{RawInstrument, RawProvision};
 use serde::{Deserialize, Serialize};
 
 /// Number of an instrument in the statute book.
@@ -128,6 +132,8 @@ pub struct Instrument {
     pub emergency: bool,
     /// Belongs to sanitary law.
     pub sanitary: bool,
+    /// Prevails over other laws in the digital field (DC 2(3)).
+    pub digital_field: bool,
     /// Title.
     pub title: Text,
     /// Languages whose texts nobody has reviewed.
@@ -209,128 +215,6 @@ pub struct Limits {
     pub precision: Option<i64>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawInstrument {
-    pub id: String,
-    pub kind: InstrumentKind,
-    pub rank: u8,
-    #[serde(default)]
-    pub number: Option<String>,
-    #[serde(default)]
-    #[expect(dead_code, reason = "kept for readers of the file")]
-    pub date: Option<String>,
-    #[serde(default)]
-    pub registry: Option<String>,
-    #[serde(default)]
-    #[expect(dead_code, reason = "kept for readers of the file")]
-    pub issuer: Option<String>,
-    #[serde(default)]
-    pub parents: Vec<String>,
-    pub valid_from: String,
-    #[serde(default)]
-    pub valid_from_alt: Option<String>,
-    #[serde(default)]
-    pub disputed_by: Option<String>,
-    #[serde(default)]
-    pub valid_to: Option<String>,
-    #[serde(default)]
-    pub known_from: Option<String>,
-    pub confidence: Confidence,
-    #[serde(default)]
-    pub needs_text: bool,
-    #[serde(default = "yes")]
-    pub real: bool,
-    #[serde(default)]
-    pub emergency: bool,
-    #[serde(default)]
-    pub sanitary: bool,
-    pub title: Text,
-    #[serde(default)]
-    pub unreviewed: Vec<Lang>,
-    #[serde(default)]
-    pub versions: Vec<RawVersion>,
-    #[serde(default)]
-    pub delegates: Vec<String>,
-    #[serde(default)]
-    pub powers: Vec<String>,
-    #[serde(default = "yes")]
-    pub issuer_competent: bool,
-    #[serde(default = "yes")]
-    pub mandate_shown: bool,
-    #[serde(default = "yes")]
-    pub published: bool,
-    #[serde(default)]
-    pub claims_data: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawVersion {
-    id: String,
-    valid_from: String,
-    #[serde(default)]
-    #[expect(dead_code, reason = "a version ends where the next one begins")]
-    valid_to: Option<String>,
-    confidence: Confidence,
-    #[serde(default)]
-    needs_text: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawProvision {
-    #[serde(default)]
-    pub modality: String,
-    #[serde(default)]
-    pub basis_level: Option<String>,
-    #[serde(default)]
-    pub valid_from: Option<String>,
-    #[serde(default)]
-    pub valid_from_alt: Option<String>,
-    #[serde(default)]
-    pub valid_to: Option<String>,
-    #[serde(default)]
-    pub confidence: Option<Confidence>,
-    #[serde(default)]
-    pub needs_text: Option<bool>,
-    #[serde(default)]
-    pub slots: Vec<String>,
-    #[serde(default)]
-    pub parameters: Vec<String>,
-    #[serde(default)]
-    pub rights: Vec<String>,
-    #[serde(default)]
-    pub clock: Option<RawClock>,
-    #[serde(default)]
-    pub limits: Option<RawLimits>,
-    #[serde(default)]
-    pub closed_list: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawClock {
-    id: String,
-    term: String,
-    from: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawLimits {
-    #[serde(default)]
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    data: Option<Vec<String>>,
-    #[serde(default)]
-    precision: Option<String>,
-}
-
 /// Where in a file something stands, for faults.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -339,11 +223,21 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub fn yaml<T: serde::de::DeserializeOwned>(self, what: &str, text: &str, faults: &mut Faults) -> Option<T> {
+    pub fn yaml<T: serde::de::DeserializeOwned>(
+        self,
+        what: &str,
+        text: &str,
+        faults: &mut Faults,
+    ) -> Option<T> {
         match serde_saphyr::from_str(text) {
             Ok(v) => Some(v),
             Err(e) => {
-                faults.add(self.file, self.line, format!("the {what} cannot be read: {}", one_line(&e)), "see docs/pack-format.md for its keys");
+                faults.add(
+                    self.file,
+                    self.line,
+                    format!("the {what} cannot be read: {}", one_line(&e)),
+                    "see docs/pack-format.md for its keys",
+                );
                 None
             }
         }
@@ -368,7 +262,12 @@ impl Place<'_> {
         for n in names {
             match vocab.find("Power", n) {
                 Some(ix) => mask |= bit(ix),
-                None => faults.add(self.file, self.line, format!("the power `{n}` is not in the vocabulary"), "add it to vocabulary.yaml or mend the name"),
+                None => faults.add(
+                    self.file,
+                    self.line,
+                    format!("the power `{n}` is not in the vocabulary"),
+                    "add it to vocabulary.yaml or mend the name",
+                ),
             }
         }
         mask
@@ -376,7 +275,12 @@ impl Place<'_> {
 }
 
 /// Makes an instrument from its front matter; parents are resolved later.
-pub(crate) fn instrument(raw: &RawInstrument, file: &str, vocab: &Vocabulary, faults: &mut Faults) -> Option<Instrument> {
+pub(crate) fn instrument(
+    raw: &RawInstrument,
+    file: &str,
+    vocab: &Vocabulary,
+    faults: &mut Faults,
+) -> Option<Instrument> {
     let at = Place { file, line: 1 };
     let from = at.time(&raw.valid_from, faults)?;
     let span = Span {
@@ -385,15 +289,32 @@ pub(crate) fn instrument(raw: &RawInstrument, file: &str, vocab: &Vocabulary, fa
         alt_from: at.optional_time(raw.valid_from_alt.as_ref(), faults),
     };
     if span.to.is_some_and(|to| to <= from) {
-        faults.add(file, 1, format!("`{}` ends before it begins", raw.id), "mend valid_from or valid_to");
+        faults.add(
+            file,
+            1,
+            format!("`{}` ends before it begins", raw.id),
+            "mend valid_from or valid_to",
+        );
     }
     for lang in raw.title.missing() {
-        faults.add(file, 1, format!("the title of `{}` is missing in `{}`", raw.id, lang.code()), "add it");
+        faults.add(
+            file,
+            1,
+            format!("the title of `{}` is missing in `{}`", raw.id, lang.code()),
+            "add it",
+        );
     }
-    let known_from = at.optional_time(raw.known_from.as_ref(), faults).unwrap_or(from);
+    let known_from = at
+        .optional_time(raw.known_from.as_ref(), faults)
+        .unwrap_or(from);
     let mut versions = Vec::new();
     for v in &raw.versions {
-        versions.push(Version { id: v.id.clone(), from: at.time(&v.valid_from, faults)?, confidence: v.confidence, needs_text: v.needs_text });
+        versions.push(Version {
+            id: v.id.clone(),
+            from: at.time(&v.valid_from, faults)?,
+            confidence: v.confidence,
+            needs_text: v.needs_text,
+        });
     }
     versions.sort_by_key(|v| v.from);
     Some(Instrument {
@@ -411,6 +332,7 @@ pub(crate) fn instrument(raw: &RawInstrument, file: &str, vocab: &Vocabulary, fa
         real: raw.real,
         emergency: raw.emergency,
         sanitary: raw.sanitary,
+        digital_field: raw.digital_field,
         title: raw.title.clone(),
         unreviewed: raw.unreviewed.clone(),
         versions,
@@ -433,34 +355,74 @@ pub(crate) fn provision(
     faults: &mut Faults,
 ) -> Provision {
     let (instrument_ix, instrument) = of;
-    let at = Place { file: &instrument.file, line: section.line };
+    let at = Place {
+        file: &instrument.file,
+        line: section.line,
+    };
     let id = format!("{}#{}", instrument.id, section.number);
     let own_from = at.optional_time(raw.valid_from.as_ref(), faults);
     let span = Span {
         from: own_from.unwrap_or(instrument.span.from),
-        to: at.optional_time(raw.valid_to.as_ref(), faults).or(instrument.span.to),
+        to: at
+            .optional_time(raw.valid_to.as_ref(), faults)
+            .or(instrument.span.to),
         alt_from: at
             .optional_time(raw.valid_from_alt.as_ref(), faults)
-            .or(if own_from.is_some() { None } else { instrument.span.alt_from }),
+            .or(if own_from.is_some() {
+                None
+            } else {
+                instrument.span.alt_from
+            }),
     };
     let outside = span.from < instrument.span.from
-        || instrument.span.to.is_some_and(|end| span.to.is_none_or(|to| to > end))
+        || instrument
+            .span
+            .to
+            .is_some_and(|end| span.to.is_none_or(|to| to > end))
         || span.to.is_some_and(|to| to <= span.from);
     if outside {
-        faults.add(at.file, at.line, format!("the dates of `{id}` lie outside those of `{}`", instrument.id), "keep a provision inside its act's time in force");
+        faults.add(
+            at.file,
+            at.line,
+            format!(
+                "the dates of `{id}` lie outside those of `{}`",
+                instrument.id
+            ),
+            "keep a provision inside its act's time in force",
+        );
     }
     for lang in section.text.missing() {
-        faults.add(at.file, at.line, format!("`{id}` has no text in `{}`", lang.code()), "add a list item `- **en** …`: a rule that a person cannot read is not loaded");
+        faults.add(
+            at.file,
+            at.line,
+            format!("`{id}` has no text in `{}`", lang.code()),
+            "add a list item `- **en** …`: a rule that a person cannot read is not loaded",
+        );
     }
     let clock = raw.clock.and_then(|c| match Term::parse(&c.term) {
-        Ok(term) => Some(ClockRule { id: c.id, term, from: c.from }),
+        Ok(term) => Some(ClockRule {
+            id: c.id,
+            term,
+            from: c.from,
+        }),
         Err(e) => {
             faults.add(at.file, at.line, e.to_string(), "mend the clock");
             None
         }
     });
     if let Some(level) = &raw.basis_level
-        && !["law", "code", "code_or_law", "law_or_agreement", "law_or_consent", "legislation", "agreement", "consent", "mixed"].contains(&level.as_str())
+        && ![
+            "law",
+            "code",
+            "code_or_law",
+            "law_or_agreement",
+            "law_or_consent",
+            "legislation",
+            "agreement",
+            "consent",
+            "mixed",
+        ]
+        .contains(&level.as_str())
     {
         faults.add(at.file, at.line, format!("`{level}` is not a basis level"), "use law, code, code_or_law, law_or_agreement, law_or_consent, legislation, agreement, consent or mixed");
     }
@@ -487,10 +449,17 @@ pub(crate) fn provision(
 
 fn limits(raw: &RawLimits, at: Place<'_>, vocab: &Vocabulary, faults: &mut Faults) -> Limits {
     let precision = raw.precision.as_deref().and_then(|p| {
-        let found = ["yes_no", "attribute", "record", "history"].iter().position(|n| *n == p);
+        let found = ["yes_no", "attribute", "record", "history"]
+            .iter()
+            .position(|n| *n == p);
         let found = found.and_then(|i| i64::try_from(i).ok());
         if found.is_none() {
-            faults.add(at.file, at.line, format!("`{p}` is not a precision"), "use yes_no, attribute, record or history");
+            faults.add(
+                at.file,
+                at.line,
+                format!("`{p}` is not a precision"),
+                "use yes_no, attribute, record or history",
+            );
         }
         found
     });
@@ -499,10 +468,19 @@ fn limits(raw: &RawLimits, at: Place<'_>, vocab: &Vocabulary, faults: &mut Fault
         for n in names {
             match vocab.find("Category", n) {
                 Some(ix) => mask |= bit(ix),
-                None => faults.add(at.file, at.line, format!("the data category `{n}` is not in the vocabulary"), "mend the name"),
+                None => faults.add(
+                    at.file,
+                    at.line,
+                    format!("the data category `{n}` is not in the vocabulary"),
+                    "mend the name",
+                ),
             }
         }
         mask
     });
-    Limits { fields: raw.fields.clone(), data, precision }
+    Limits {
+        fields: raw.fields.clone(),
+        data,
+        precision,
+    }
 }

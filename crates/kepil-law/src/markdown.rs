@@ -55,11 +55,15 @@ pub(crate) fn cut(file: &str, text: &str, faults: &mut Faults) -> Document {
     let mut depth = 0usize;
     for (event, range) in Parser::new(body).into_offset_iter() {
         match event {
-            Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => heading = Some((line_of(range.start), String::new())),
+            Event::Start(Tag::Heading {
+                level: HeadingLevel::H2,
+                ..
+            }) => heading = Some((line_of(range.start), String::new())),
             Event::End(TagEnd::Heading(HeadingLevel::H2)) => {
                 if let Some((line, title)) = heading.take() {
                     let title = title.trim();
-                    let (number, name) = title.split_once(char::is_whitespace).unwrap_or((title, ""));
+                    let (number, name) =
+                        title.split_once(char::is_whitespace).unwrap_or((title, ""));
                     doc.sections.push(Section {
                         number: number.to_owned(),
                         name: name.trim().to_owned(),
@@ -84,7 +88,11 @@ pub(crate) fn cut(file: &str, text: &str, faults: &mut Faults) -> Document {
             }
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
                 let line = line_of(range.start) + 1;
-                block = Some(Block { kind: info.trim().to_owned(), text: String::new(), line });
+                block = Some(Block {
+                    kind: info.trim().to_owned(),
+                    text: String::new(),
+                    line,
+                });
             }
             Event::End(TagEnd::CodeBlock) => {
                 if let Some(b) = block.take() {
@@ -114,26 +122,53 @@ pub(crate) fn cut(file: &str, text: &str, faults: &mut Faults) -> Document {
     doc
 }
 
-fn add_text(file: &str, line: usize, text: &str, section: Option<&mut Section>, faults: &mut Faults) {
+fn add_text(
+    file: &str,
+    line: usize,
+    text: &str,
+    section: Option<&mut Section>,
+    faults: &mut Faults,
+) {
     let trimmed = text.trim();
-    let Some((tag, rest)) = trimmed.split_once(' ') else { return };
-    let (Some(lang), Some(section)) = (Lang::from_code(tag), section) else { return };
+    let Some((tag, rest)) = trimmed.split_once(' ') else {
+        return;
+    };
+    let (Some(lang), Some(section)) = (Lang::from_code(tag), section) else {
+        return;
+    };
     if !section.text.get(lang).is_empty() {
-        faults.add(file, line, format!("the text in `{tag}` stands twice under `{}`", section.number), "keep one");
+        faults.add(
+            file,
+            line,
+            format!(
+                "the text in `{tag}` stands twice under `{}`",
+                section.number
+            ),
+            "keep one",
+        );
         return;
     }
     section.text.set(lang, rest.trim().to_owned());
 }
 
 fn split_front(text: &str) -> (Option<&str>, &str, usize) {
-    let Some(rest) = text.strip_prefix("---\n") else { return (None, text, 1) };
-    let Some((front, body)) = rest.split_once("\n---\n") else { return (None, text, 1) };
+    let Some(rest) = text.strip_prefix("---\n") else {
+        return (None, text, 1);
+    };
+    let Some((front, body)) = rest.split_once("\n---\n") else {
+        return (None, text, 1);
+    };
     (Some(front), body, front.lines().count() + 3)
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0)
-        .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1))
+        .chain(
+            text.bytes()
+                .enumerate()
+                .filter(|(_, b)| *b == b'\n')
+                .map(|(i, _)| i + 1),
+        )
         .collect()
 }
 
@@ -149,7 +184,10 @@ mod tests {
         assert!(faults.0.is_empty());
         assert_eq!(doc.front.as_deref(), Some("id: X\nrank: 3"));
         let s = &doc.sections[0];
-        assert_eq!((s.number.as_str(), s.name.as_str(), s.line), ("77.4", "An event", 8));
+        assert_eq!(
+            (s.number.as_str(), s.name.as_str(), s.line),
+            ("77.4", "An event", 8)
+        );
         assert_eq!(s.text.en, "One, two three.");
         assert_eq!(s.text.kk, "Бір.");
         assert_eq!(s.blocks[1].kind, "cedar");

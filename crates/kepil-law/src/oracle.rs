@@ -5,7 +5,9 @@ use crate::rule::{Role, RuleIx};
 use crate::schema::SlotType;
 use crate::value::{Facts, Slot, Value};
 use crate::vocab::{TermIx, bit};
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, Policy, PolicyId, PolicySet, Request};
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, EntityUid, Policy, PolicyId, PolicySet, Request,
+};
 use kepil_terms::Instant;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
@@ -65,12 +67,21 @@ impl<'a> Oracle<'a> {
                 list.push(json!({"uid": {"type": ty.name, "id": term.id}, "attrs": {}, "parents": parents}));
             }
         }
-        for (class, id, _, _) in book.vocab.classes().filter(|(class, ..)| *class != "Action") {
+        for (class, id, _, _) in book
+            .vocab
+            .classes()
+            .filter(|(class, ..)| *class != "Action")
+        {
             list.push(json!({"uid": {"type": class, "id": id}, "attrs": {}, "parents": []}));
         }
         list.push(json!({"uid": {"type": "Use", "id": "request"}, "attrs": {}, "parents": []}));
-        let entities = Entities::from_json_value(Json::Array(list), Some(book.layout.cedar())).map_err(error)?;
-        Ok(Self { book, entities, authorizer: Authorizer::new() })
+        let entities = Entities::from_json_value(Json::Array(list), Some(book.layout.cedar()))
+            .map_err(error)?;
+        Ok(Self {
+            book,
+            entities,
+            authorizer: Authorizer::new(),
+        })
     }
 
     /// The policy sets of a law version.
@@ -78,11 +89,17 @@ impl<'a> Oracle<'a> {
     /// # Errors
     /// When Cedar refuses a policy.
     pub fn sets(&self, at: Instant) -> Result<Sets, OracleError> {
-        let mut sets = Sets { tests: PolicySet::new(), grounds: PolicySet::new() };
+        let mut sets = Sets {
+            tests: PolicySet::new(),
+            grounds: PolicySet::new(),
+        };
         let era: &Era = self.book.at(at);
         for ix in in_force(self.book, era) {
-            let Some(rule) = self.book.rules.get(ix as usize) else { continue };
-            let policy = Policy::parse(Some(PolicyId::new(&rule.id)), &rule.cedar).map_err(error)?;
+            let Some(rule) = self.book.rules.get(ix as usize) else {
+                continue;
+            };
+            let policy =
+                Policy::parse(Some(PolicyId::new(&rule.id)), &rule.cedar).map_err(error)?;
             match rule.role {
                 Role::Ground(_) => sets.grounds.add(policy).map_err(error)?,
                 Role::Test { .. } => sets.tests.add(policy).map_err(error)?,
@@ -93,7 +110,12 @@ impl<'a> Oracle<'a> {
 
     fn uid(&self, ty: &str, ix: TermIx) -> Result<EntityUid, OracleError> {
         let t = self.book.vocab.type_named(ty).ok_or_else(|| error(ty))?;
-        let id = self.book.vocab.def(t, ix).map(|d| d.id.clone()).ok_or_else(|| error(ty))?;
+        let id = self
+            .book
+            .vocab
+            .def(t, ix)
+            .map(|d| d.id.clone())
+            .ok_or_else(|| error(ty))?;
         EntityUid::from_json(json!({"type": ty, "id": id})).map_err(error)
     }
 
@@ -108,26 +130,46 @@ impl<'a> Oracle<'a> {
             None => EntityUid::from_json(json!({"type": "Use", "id": "request"})).map_err(error)?,
         };
         let schema = self.book.layout.cedar();
-        let context = Context::from_json_value(self.context(facts, "Facts", ""), Some((schema, &action))).map_err(error)?;
-        Request::new(self.uid("Actor", facts.principal)?, action, resource, context, Some(schema)).map_err(error)
+        let context =
+            Context::from_json_value(self.context(facts, "Facts", ""), Some((schema, &action)))
+                .map_err(error)?;
+        Request::new(
+            self.uid("Actor", facts.principal)?,
+            action,
+            resource,
+            context,
+            Some(schema),
+        )
+        .map_err(error)
     }
 
     /// The ids of the policies that are satisfied.
     ///
     /// # Errors
     /// When any policy could not be evaluated: Cedar would skip it, the gate denies.
-    pub fn satisfied(&self, request: &Request, set: &PolicySet) -> Result<BTreeSet<String>, OracleError> {
+    pub fn satisfied(
+        &self,
+        request: &Request,
+        set: &PolicySet,
+    ) -> Result<BTreeSet<String>, OracleError> {
         let answer = self.authorizer.is_authorized(request, set, &self.entities);
         if let Some(e) = answer.diagnostics().errors().next() {
             return Err(error(e));
         }
-        Ok(answer.diagnostics().reason().map(ToString::to_string).collect())
+        Ok(answer
+            .diagnostics()
+            .reason()
+            .map(ToString::to_string)
+            .collect())
     }
 
     /// Whether a set allows a request.
     #[must_use]
     pub fn allows(&self, request: &Request, set: &PolicySet) -> bool {
-        self.authorizer.is_authorized(request, set, &self.entities).decision() == Decision::Allow
+        self.authorizer
+            .is_authorized(request, set, &self.entities)
+            .decision()
+            == Decision::Allow
     }
 
     fn context(&self, facts: &Facts, _type: &str, record: &str) -> Json {
@@ -142,11 +184,17 @@ impl<'a> Oracle<'a> {
                 (SlotType::Datetime, Value::Int(ms)) => {
                     json!({"__extn": {"fn": "datetime", "arg": Instant::from_ms(*ms).to_utc_ms()}})
                 }
-                (SlotType::Duration, Value::Int(ms)) => json!({"__extn": {"fn": "duration", "arg": format!("{ms}ms")}}),
+                (SlotType::Duration, Value::Int(ms)) => {
+                    json!({"__extn": {"fn": "duration", "arg": format!("{ms}ms")}})
+                }
                 (_, Value::Int(n)) => json!(n),
                 (_, Value::Bool(b)) => json!(b),
                 (SlotType::Term(t), Value::Id(ix)) => self.entity(*t, *ix),
-                (SlotType::Terms(t), Value::Set(m)) => Json::Array(crate::book::bits(*m).map(|ix| self.entity(*t, ix)).collect()),
+                (SlotType::Terms(t), Value::Set(m)) => Json::Array(
+                    crate::book::bits(*m)
+                        .map(|ix| self.entity(*t, ix))
+                        .collect(),
+                ),
                 (_, Value::Strs(list)) => Json::Array(list.iter().map(|s| json!(s)).collect()),
                 _ => Json::Null,
             };
@@ -156,7 +204,12 @@ impl<'a> Oracle<'a> {
     }
 
     fn entity(&self, ty: u16, ix: TermIx) -> Json {
-        let name = self.book.vocab.types().get(usize::from(ty)).map_or("", |t| t.name.as_str());
+        let name = self
+            .book
+            .vocab
+            .types()
+            .get(usize::from(ty))
+            .map_or("", |t| t.name.as_str());
         let id = self.book.vocab.def(ty, ix).map_or("", |d| d.id.as_str());
         json!({"__entity": {"type": name, "id": id}})
     }
@@ -171,7 +224,12 @@ fn in_force(book: &StatuteBook, era: &Era) -> BTreeSet<RuleIx> {
     let mut out = BTreeSet::new();
     for action in terms("Action") {
         let grounds = categories.iter().flat_map(|c| era.grounds(action, *c));
-        out.extend(era.tests(action).iter().chain(grounds).map(|e: &InForce| e.rule));
+        out.extend(
+            era.tests(action)
+                .iter()
+                .chain(grounds)
+                .map(|e: &InForce| e.rule),
+        );
     }
     out
 }

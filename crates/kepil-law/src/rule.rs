@@ -131,22 +131,43 @@ pub(crate) fn statements(text: &str) -> Vec<(usize, String)> {
         }
     }
     let rest = current.trim();
-    if !rest.lines().all(|l| l.trim().is_empty() || l.trim().starts_with("//")) {
+    if !rest
+        .lines()
+        .all(|l| l.trim().is_empty() || l.trim().starts_with("//"))
+    {
         out.push((start, rest.to_owned()));
     }
     out
 }
 
 /// Reads the rules of a block.
-pub(crate) fn drafts(file: &str, provision: (ProvisionIx, &str), block: &Block, counter: &mut usize, faults: &mut Faults) -> Vec<Draft> {
+pub(crate) fn drafts(
+    file: &str,
+    provision: (ProvisionIx, &str),
+    block: &Block,
+    counter: &mut usize,
+    faults: &mut Faults,
+) -> Vec<Draft> {
     let mut out = Vec::new();
     for (offset, text) in statements(&block.text) {
         *counter += 1;
         let id = format!("{}/{counter}", provision.1);
         let line = block.line + offset;
         match Policy::parse(Some(PolicyId::new(&id)), &text) {
-            Ok(policy) => out.push(Draft { id, provision: provision.0, policy, text, file: file.to_owned(), line }),
-            Err(e) => faults.add(file, line, format!("the rule `{id}` cannot be read: {}", one_line(&e)), "mend the Cedar text"),
+            Ok(policy) => out.push(Draft {
+                id,
+                provision: provision.0,
+                policy,
+                text,
+                file: file.to_owned(),
+                line,
+            }),
+            Err(e) => faults.add(
+                file,
+                line,
+                format!("the rule `{id}` cannot be read: {}", one_line(&e)),
+                "mend the Cedar text",
+            ),
         }
     }
     out
@@ -164,23 +185,42 @@ pub(crate) struct Surroundings<'a> {
 
 /// Compiles a draft; `None` after a fault.
 pub(crate) fn compile(draft: &Draft, with: &Surroundings<'_>, faults: &mut Faults) -> Option<Rule> {
-    let at = Place { file: &draft.file, line: draft.line };
-    let mut fault = |what: String, remedy: &str| faults.add(at.file, at.line, format!("the rule `{}` {what}", draft.id), remedy);
+    let at = Place {
+        file: &draft.file,
+        line: draft.line,
+    };
+    let mut fault = |what: String, remedy: &str| {
+        faults.add(
+            at.file,
+            at.line,
+            format!("the rule `{}` {what}", draft.id),
+            remedy,
+        )
+    };
     let note = |k: &str| draft.policy.annotation(k).map(str::to_owned);
     for (key, _) in draft.policy.annotations() {
         if !["test", "on_fail", "say", "cites", "since", "until", "note"].contains(&key) {
-            fault(format!("has the annotation `@{key}`, which means nothing"), "use @test, @on_fail, @say, @cites, @since, @until or @note");
+            fault(
+                format!("has the annotation `@{key}`, which means nothing"),
+                "use @test, @on_fail, @say, @cites, @since, @until or @note",
+            );
             return None;
         }
     }
     let permit = draft.policy.effect() == Effect::Permit;
     if permit && with.forbids_only {
-        fault("is a permit in a constitution or a treaty".into(), "write a forbid: such a text limits, it gives no body a power over data");
+        fault(
+            "is a permit in a constitution or a treaty".into(),
+            "write a forbid: such a text limits, it gives no body a power over data",
+        );
         return None;
     }
     let role = if permit {
         if note("test").is_some() {
-            fault("is a permit with @test".into(), "a test is a forbid that fires when the test fails");
+            fault(
+                "is a permit with @test".into(),
+                "a test is a forbid that fires when the test fails",
+            );
             return None;
         }
         Role::Ground(match note("cites").as_deref() {
@@ -190,17 +230,26 @@ pub(crate) fn compile(draft: &Draft, with: &Surroundings<'_>, faults: &mut Fault
             Some("own_right") => CitedBy::OwnRight,
             Some("public_source") => CitedBy::PublicSource,
             Some(other) => {
-                fault(format!("is cited by `{other}`, which means nothing"), "use law, consent, contract, own_right or public_source");
+                fault(
+                    format!("is cited by `{other}`, which means nothing"),
+                    "use law, consent, contract, own_right or public_source",
+                );
                 return None;
             }
         })
     } else {
         let Some(name) = note("test") else {
-            fault("is a forbid without @test".into(), "say which test it belongs to, as in @test(\"T14\")");
+            fault(
+                "is a forbid without @test".into(),
+                "say which test it belongs to, as in @test(\"T14\")",
+            );
             return None;
         };
         let Some(test) = (with.tests)(&name) else {
-            fault(format!("belongs to the test `{name}`, which tests.yaml does not define"), "define it or mend the name");
+            fault(
+                format!("belongs to the test `{name}`, which tests.yaml does not define"),
+                "define it or mend the name",
+            );
             return None;
         };
         let on_fail = match note("on_fail").as_deref() {
@@ -208,11 +257,18 @@ pub(crate) fn compile(draft: &Draft, with: &Surroundings<'_>, faults: &mut Fault
             Some("human") => OnFail::Human,
             Some("strict") => OnFail::StrictHuman,
             Some(other) => {
-                fault(format!("fails to `{other}`, which means nothing"), "use deny, human or strict");
+                fault(
+                    format!("fails to `{other}`, which means nothing"),
+                    "use deny, human or strict",
+                );
                 return None;
             }
         };
-        Role::Test { test, on_fail, say: note("say") }
+        Role::Test {
+            test,
+            on_fail,
+            say: note("say"),
+        }
     };
     let json = match draft.policy.to_json() {
         Ok(j) => j,
@@ -221,11 +277,15 @@ pub(crate) fn compile(draft: &Draft, with: &Surroundings<'_>, faults: &mut Fault
             return None;
         }
     };
-    let compiled = scopes(&json, with.compiler, permit).and_then(|s| Ok((s, conditions(&json, with.compiler)?)));
+    let compiled = scopes(&json, with.compiler, permit)
+        .and_then(|s| Ok((s, conditions(&json, with.compiler)?)));
     let ((actors, actions, categories), (applies, holds)) = match compiled {
         Ok(parts) => parts,
         Err(e) => {
-            fault(format!("uses {}", e.0), "use only what docs/pack-format.md lists, and ids that the vocabulary defines");
+            fault(
+                format!("uses {}", e.0),
+                "use only what docs/pack-format.md lists, and ids that the vocabulary defines",
+            );
             return None;
         }
     };
@@ -264,10 +324,15 @@ fn scopes(json: &Json, c: &Compiler<'_>, permit: bool) -> Result<(Mask, Mask, Ma
     let actors = scope(json.get("principal"), "Actor", c)?;
     let actions = scope(json.get("action"), "Action", c)?;
     let resource = json.get("resource");
-    let is_use = resource.and_then(|r| r.get("entity_type")).and_then(Json::as_str) == Some("Use");
+    let is_use = resource
+        .and_then(|r| r.get("entity_type"))
+        .and_then(Json::as_str)
+        == Some("Use");
     if !permit {
         if !is_use {
-            return refused("a test that is not about the request as a whole (write `resource is Use`)");
+            return refused(
+                "a test that is not about the request as a whole (write `resource is Use`)",
+            );
         }
         return Ok((actors, actions, 0));
     }
@@ -278,29 +343,51 @@ fn scopes(json: &Json, c: &Compiler<'_>, permit: bool) -> Result<(Mask, Mask, Ma
 }
 
 fn scope(json: Option<&Json>, type_name: &str, c: &Compiler<'_>) -> Result<Mask, Refused> {
-    let Some(json) = json else { return refused("a rule without a scope") };
-    let Some(ty) = c.vocab.type_named(type_name) else { return refused(format!("the type `{type_name}`")) };
+    let Some(json) = json else {
+        return refused("a rule without a scope");
+    };
+    let Some(ty) = c.vocab.type_named(type_name) else {
+        return refused(format!("the type `{type_name}`"));
+    };
     let one = |e: &Json| -> Result<Mask, Refused> {
         let (t, mask, _) = c.entity(e)?;
-        if t == ty { Ok(mask) } else { refused(format!("a scope that is not about `{type_name}`")) }
+        if t == ty {
+            Ok(mask)
+        } else {
+            refused(format!("a scope that is not about `{type_name}`"))
+        }
     };
     match json.get("op").and_then(Json::as_str) {
         Some("All") => Ok(c.vocab.all(ty)),
-        Some("==") => json.get("entity").map_or_else(|| refused("`==` without an id"), one),
+        Some("==") => json
+            .get("entity")
+            .map_or_else(|| refused("`==` without an id"), one),
         Some("in") => match (json.get("entity"), json.get("entities")) {
             (Some(e), _) => one(e),
             (None, Some(Json::Array(list))) => list.iter().try_fold(0, |m, e| Ok(m | one(e)?)),
             _ => refused("`in` without ids"),
         },
-        Some("is") if json.get("entity_type").and_then(Json::as_str) == Some(type_name) && json.get("in").is_none() => Ok(c.vocab.all(ty)),
+        Some("is")
+            if json.get("entity_type").and_then(Json::as_str) == Some(type_name)
+                && json.get("in").is_none() =>
+        {
+            Ok(c.vocab.all(ty))
+        }
         _ => refused(format!("a scope of this form for `{type_name}`")),
     }
 }
 
 fn conditions(json: &Json, c: &Compiler<'_>) -> Result<(Node, Node), Refused> {
     let (mut when, mut unless) = (Vec::new(), Vec::new());
-    for cond in json.get("conditions").and_then(Json::as_array).into_iter().flatten() {
-        let Some(body) = cond.get("body") else { return refused("a condition without a body") };
+    for cond in json
+        .get("conditions")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let Some(body) = cond.get("body") else {
+            return refused("a condition without a body");
+        };
         let node = c.condition(body)?;
         match cond.get("kind").and_then(Json::as_str) {
             Some("when") => when.push(node),

@@ -53,37 +53,68 @@ pub struct Layout {
 
 impl Layout {
     /// Reads the Cedar schema, adds the actions of the vocabulary and lays out the slots.
-    pub(crate) fn load(file: &str, text: &str, vocab: &mut Vocabulary, faults: &mut Faults) -> Option<Self> {
+    pub(crate) fn load(
+        file: &str,
+        text: &str,
+        vocab: &mut Vocabulary,
+        faults: &mut Faults,
+    ) -> Option<Self> {
         let full = format!("{text}\n{}", actions(vocab));
         let fragment = match SchemaFragment::from_cedarschema_str(&full) {
             Ok((fragment, warnings)) => {
                 for w in warnings {
-                    faults.add(file, 0, format!("the schema has a warning: {}", one_line(&w)), "mend it");
+                    faults.add(
+                        file,
+                        0,
+                        format!("the schema has a warning: {}", one_line(&w)),
+                        "mend it",
+                    );
                 }
                 fragment
             }
             Err(e) => {
-                faults.add(file, 0, format!("the schema cannot be read: {}", one_line(&e)), "mend it");
+                faults.add(
+                    file,
+                    0,
+                    format!("the schema cannot be read: {}", one_line(&e)),
+                    "mend it",
+                );
                 return None;
             }
         };
         let json = match fragment.clone().to_json_value() {
             Ok(j) => j,
             Err(e) => {
-                faults.add(file, 0, format!("the schema cannot be laid out: {e}"), "mend it");
+                faults.add(
+                    file,
+                    0,
+                    format!("the schema cannot be laid out: {e}"),
+                    "mend it",
+                );
                 return None;
             }
         };
         let schema = match Schema::from_schema_fragments([fragment]) {
             Ok(s) => s,
             Err(e) => {
-                faults.add(file, 0, format!("the schema does not hold together: {}", one_line(&e)), "mend it");
+                faults.add(
+                    file,
+                    0,
+                    format!("the schema does not hold together: {}", one_line(&e)),
+                    "mend it",
+                );
                 return None;
             }
         };
         let root = json.get("")?;
         enums(root, vocab);
-        let mut build = Build { file, types: root.get("commonTypes")?, vocab, faults, slots: Vec::new() };
+        let mut build = Build {
+            file,
+            types: root.get("commonTypes")?,
+            vocab,
+            faults,
+            slots: Vec::new(),
+        };
         build.record("", "Facts", false);
         let slots = build.slots;
         let by_path = slots
@@ -91,7 +122,11 @@ impl Layout {
             .enumerate()
             .filter_map(|(i, s)| Slot::try_from(i).ok().map(|i| (s.path.clone(), i)))
             .collect();
-        Some(Self { slots, by_path, schema })
+        Some(Self {
+            slots,
+            by_path,
+            schema,
+        })
     }
 
     /// The slot of a path.
@@ -149,7 +184,11 @@ fn actions(vocab: &Vocabulary) -> String {
             .filter(|(_, mask)| **mask & bit != 0)
             .map(|(g, _)| format!("\"{g}\""))
             .collect();
-        let within = if within.is_empty() { String::new() } else { format!(" in [{}]", within.join(", ")) };
+        let within = if within.is_empty() {
+            String::new()
+        } else {
+            format!(" in [{}]", within.join(", "))
+        };
         out.push_str(&format!(
             "action \"{}\"{within} appliesTo {{ principal: [Actor], resource: [Use, Category], context: Facts }};\n",
             term.id
@@ -159,12 +198,19 @@ fn actions(vocab: &Vocabulary) -> String {
 }
 
 fn enums(root: &Json, vocab: &mut Vocabulary) {
-    let Some(Json::Object(types)) = root.get("entityTypes") else { return };
+    let Some(Json::Object(types)) = root.get("entityTypes") else {
+        return;
+    };
     for (name, def) in types {
-        let Some(Json::Array(ids)) = def.get("enum") else { continue };
+        let Some(Json::Array(ids)) = def.get("enum") else {
+            continue;
+        };
         let ix = vocab.push_type(name);
         for id in ids.iter().filter_map(Json::as_str) {
-            let label = kepil_terms::Text { en: id.replace('_', " "), ..Default::default() };
+            let label = kepil_terms::Text {
+                en: id.replace('_', " "),
+                ..Default::default()
+            };
             vocab.push_term(ix, id, label);
         }
     }
@@ -180,26 +226,49 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn record(&mut self, path: &str, type_name: &str, derived: bool) {
-        let Some(Json::Object(members)) = self.types.get(type_name).and_then(|t| t.get("attributes")) else {
-            self.faults.add(self.file, 0, format!("the record type `{type_name}` is not defined"), "define it");
+        let Some(Json::Object(members)) =
+            self.types.get(type_name).and_then(|t| t.get("attributes"))
+        else {
+            self.faults.add(
+                self.file,
+                0,
+                format!("the record type `{type_name}` is not defined"),
+                "define it",
+            );
             return;
         };
         for (name, def) in members {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
             self.member(&path, def, derived);
         }
     }
 
     fn member(&mut self, path: &str, def: &Json, inherited: bool) {
         let note = |k: &str| {
-            def.get("annotations").and_then(|a| a.get(k)).and_then(Json::as_str).unwrap_or_default().to_owned()
+            def.get("annotations")
+                .and_then(|a| a.get(k))
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_owned()
         };
         let optional = def.get("required").and_then(Json::as_bool) == Some(false);
         let derived = inherited || note("derived") == "true";
         let kind = def.get("type").and_then(Json::as_str).unwrap_or_default();
         let name = def.get("name").and_then(Json::as_str).unwrap_or_default();
-        let element = def.get("element").and_then(|e| e.get("name")).and_then(Json::as_str).unwrap_or_default();
-        let names: Vec<String> = note("names").split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        let element = def
+            .get("element")
+            .and_then(|e| e.get("name"))
+            .and_then(Json::as_str)
+            .unwrap_or_default();
+        let names: Vec<String> = note("names")
+            .split(',')
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect();
         let ty = match (kind, name, element) {
             ("Set", _, "String") => Some(SlotType::Strings),
             ("Set", _, e) => self.vocab.type_named(e).map(SlotType::Terms),
@@ -220,10 +289,15 @@ impl Build<'_> {
             return;
         };
         let record = ty == SlotType::Record;
-        self.slots.push(SlotDef { path: path.to_owned(), ty, optional, derived, doc: note("doc") });
+        self.slots.push(SlotDef {
+            path: path.to_owned(),
+            ty,
+            optional,
+            derived,
+            doc: note("doc"),
+        });
         if record {
             self.record(path, name, derived);
         }
     }
 }
-

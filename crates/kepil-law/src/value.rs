@@ -40,7 +40,11 @@ impl Facts {
     /// A row of `len` empty slots.
     #[must_use]
     pub fn empty(len: usize) -> Self {
-        Self { principal: 0, action: 0, values: vec![Value::Absent; len] }
+        Self {
+            principal: 0,
+            action: 0,
+            values: vec![Value::Absent; len],
+        }
     }
 
     /// The value of a slot; absent when there is no such slot.

@@ -85,7 +85,12 @@ impl Vocabulary {
         let raw: RawVocabulary = match serde_saphyr::from_str(text) {
             Ok(raw) => raw,
             Err(e) => {
-                faults.add(file, 0, format!("the vocabulary cannot be read: {}", one_line(&e)), "mend the YAML");
+                faults.add(
+                    file,
+                    0,
+                    format!("the vocabulary cannot be read: {}", one_line(&e)),
+                    "mend the YAML",
+                );
                 return v;
             }
         };
@@ -106,10 +111,21 @@ impl Vocabulary {
         v
     }
 
-    fn add_type(&mut self, file: &str, name: &str, class: &str, list: Vec<RawTerm>, faults: &mut Faults) {
+    fn add_type(
+        &mut self,
+        file: &str,
+        name: &str,
+        class: &str,
+        list: Vec<RawTerm>,
+        faults: &mut Faults,
+    ) {
         let type_ix = self.push_type(name);
         for raw in list {
-            let label = Text { en: raw.en, ru: raw.ru, kk: raw.kk };
+            let label = Text {
+                en: raw.en,
+                ru: raw.ru,
+                kk: raw.kk,
+            };
             for lang in label.missing() {
                 faults.add(
                     file,
@@ -122,20 +138,37 @@ impl Vocabulary {
                 faults.add(
                     file,
                     0,
-                    format!("the {name} `{}` is there twice, or {name} has more than {MAX_TERMS} terms", raw.id),
+                    format!(
+                        "the {name} `{}` is there twice, or {name} has more than {MAX_TERMS} terms",
+                        raw.id
+                    ),
                     "remove one",
                 );
                 continue;
             };
             for c in raw.classes {
                 if name == "Area" {
-                    let above = self.term(type_ix, &c).and_then(|p| self.def(type_ix, p)).map(|d| d.up);
+                    let above = self
+                        .term(type_ix, &c)
+                        .and_then(|p| self.def(type_ix, p))
+                        .map(|d| d.up);
                     match (above, self.def_mut(type_ix, ix)) {
                         (Some(up), Some(def)) => def.up |= up,
-                        _ => faults.add(file, 0, format!("the area `{}` lies in `{c}`, which is not listed before it", raw.id), "list the wider area first"),
+                        _ => faults.add(
+                            file,
+                            0,
+                            format!(
+                                "the area `{}` lies in `{c}`, which is not listed before it",
+                                raw.id
+                            ),
+                            "list the wider area first",
+                        ),
                     }
                 } else {
-                    let entry = self.classes.entry((class.to_owned(), c)).or_insert((type_ix, 0));
+                    let entry = self
+                        .classes
+                        .entry((class.to_owned(), c))
+                        .or_insert((type_ix, 0));
                     entry.1 |= bit(ix);
                 }
             }
@@ -148,7 +181,11 @@ impl Vocabulary {
             return *ix;
         }
         let ix = TypeIx::try_from(self.types.len()).unwrap_or(TypeIx::MAX);
-        self.types.push(TypeDef { name: name.to_owned(), terms: Vec::new(), index: HashMap::new() });
+        self.types.push(TypeDef {
+            name: name.to_owned(),
+            terms: Vec::new(),
+            index: HashMap::new(),
+        });
         self.by_name.insert(name.to_owned(), ix);
         ix
     }
@@ -161,7 +198,11 @@ impl Vocabulary {
         }
         let ix = TermIx::try_from(def.terms.len()).ok()?;
         def.index.insert(id.to_owned(), ix);
-        def.terms.push(TermDef { id: id.to_owned(), label, up: bit(ix) });
+        def.terms.push(TermDef {
+            id: id.to_owned(),
+            label,
+            up: bit(ix),
+        });
         Some(ix)
     }
 
@@ -192,30 +233,42 @@ impl Vocabulary {
     /// A term's definition.
     #[must_use]
     pub fn def(&self, type_ix: TypeIx, term: TermIx) -> Option<&TermDef> {
-        self.types.get(usize::from(type_ix))?.terms.get(usize::from(term))
+        self.types
+            .get(usize::from(type_ix))?
+            .terms
+            .get(usize::from(term))
     }
 
     fn def_mut(&mut self, type_ix: TypeIx, term: TermIx) -> Option<&mut TermDef> {
-        self.types.get_mut(usize::from(type_ix))?.terms.get_mut(usize::from(term))
+        self.types
+            .get_mut(usize::from(type_ix))?
+            .terms
+            .get_mut(usize::from(term))
     }
 
     /// The members of a class, with their type.
     #[must_use]
     pub fn class(&self, class_type: &str, id: &str) -> Option<(TypeIx, Mask)> {
-        self.classes.get(&(class_type.to_owned(), id.to_owned())).copied()
+        self.classes
+            .get(&(class_type.to_owned(), id.to_owned()))
+            .copied()
     }
 
     /// All classes: class type, class id, member type, members.
     pub fn classes(&self) -> impl Iterator<Item = (&str, &str, TypeIx, Mask)> {
-        self.classes.iter().map(|((t, id), (ix, mask))| (t.as_str(), id.as_str(), *ix, *mask))
+        self.classes
+            .iter()
+            .map(|((t, id), (ix, mask))| (t.as_str(), id.as_str(), *ix, *mask))
     }
 
     /// The mask of all terms of a type.
     #[must_use]
     pub fn all(&self, type_ix: TypeIx) -> Mask {
-        self.types
-            .get(usize::from(type_ix))
-            .map_or(0, |t| (0..t.terms.len()).fold(0, |m, i| m | bit(TermIx::try_from(i).unwrap_or(TermIx::MAX))))
+        self.types.get(usize::from(type_ix)).map_or(0, |t| {
+            (0..t.terms.len()).fold(0, |m, i| {
+                m | bit(TermIx::try_from(i).unwrap_or(TermIx::MAX))
+            })
+        })
     }
 
     /// The name for people of a term, falling back on its id.
@@ -234,7 +287,11 @@ impl Vocabulary {
 pub(crate) fn one_line(e: &impl std::fmt::Display) -> String {
     let text = e.to_string();
     let mut out = String::new();
-    for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('|') && !l.starts_with("-->")) {
+    for line in text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('|') && !l.starts_with("-->"))
+    {
         if !out.is_empty() {
             out.push(' ');
         }

@@ -3,7 +3,10 @@
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 fn owned(files: &[(&str, &str)]) -> Vec<(String, String)> {
-    files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect()
+    files
+        .iter()
+        .map(|(n, t)| ((*n).to_owned(), (*t).to_owned()))
+        .collect()
 }
 
 /// The pack of Kazakhstan's law.

@@ -87,7 +87,9 @@ pub struct App {
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,7 +118,12 @@ impl App {
                     reliance.entry(provision(g)).or_default().relied += 1;
                 }
             }
-            for rule in record.tests.iter().filter_map(|t| t.split_once("=deny ")).map(|(_, rule)| rule) {
+            for rule in record
+                .tests
+                .iter()
+                .filter_map(|t| t.split_once("=deny "))
+                .map(|(_, rule)| rule)
+            {
                 reliance.entry(provision(rule)).or_default().refused += 1;
             }
         }
@@ -134,12 +141,16 @@ impl App {
         for entry in self.reader.records(0) {
             let entry = entry.map_err(|e| e.to_string())?;
             let Some(draft) = entry.draft else { continue };
-            let Ok(record) = serde_json::from_slice::<Record>(&draft.record) else { continue };
+            let Ok(record) = serde_json::from_slice::<Record>(&draft.record) else {
+                continue;
+            };
             count += 1;
             if let Some((key, body)) = record.who.repeat.split_once(' ') {
                 let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
                 let at = u64::try_from(record.at / 1000).unwrap_or(0);
-                let slot = repeats.entry(key.to_owned()).or_insert_with(|| (at, Repeat::Recorded(body.to_owned(), Vec::new())));
+                let slot = repeats
+                    .entry(key.to_owned())
+                    .or_insert_with(|| (at, Repeat::Recorded(body.to_owned(), Vec::new())));
                 if let Repeat::Recorded(_, indexes) = &mut slot.1 {
                     indexes.push(entry.index);
                 }

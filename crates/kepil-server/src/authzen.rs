@@ -62,17 +62,29 @@ pub fn evaluation(body: &Value) -> Result<Evaluation, Problem> {
 pub fn batch(body: &Value, most: usize) -> Result<Batch, Problem> {
     let map = object(body, "the body").map_err(Problem::bad_request)?;
     let items = match map.get("evaluations") {
-        None => return Ok(Batch::Single(Box::new(read(map).map_err(Problem::bad_request)?))),
+        None => {
+            return Ok(Batch::Single(Box::new(
+                read(map).map_err(Problem::bad_request)?,
+            )));
+        }
         Some(Value::Array(items)) if items.is_empty() => {
-            return Ok(Batch::Single(Box::new(read(map).map_err(Problem::bad_request)?)));
+            return Ok(Batch::Single(Box::new(
+                read(map).map_err(Problem::bad_request)?,
+            )));
         }
         Some(Value::Array(items)) => items,
         Some(_) => return Err(Problem::bad_request("`evaluations` must be a list")),
     };
     if items.len() > most {
-        return Err(Problem::too_large(format!("a batch may hold {most} evaluations; this one holds {}", items.len())));
+        return Err(Problem::too_large(format!(
+            "a batch may hold {most} evaluations; this one holds {}",
+            items.len()
+        )));
     }
-    let semantic = match map.get("options").and_then(|o| o.get("evaluations_semantic")) {
+    let semantic = match map
+        .get("options")
+        .and_then(|o| o.get("evaluations_semantic"))
+    {
         None => Semantic::ExecuteAll,
         Some(v) => match v.as_str() {
             Some("execute_all") => Semantic::ExecuteAll,
@@ -103,7 +115,8 @@ pub fn batch(body: &Value, most: usize) -> Result<Batch, Problem> {
 }
 
 fn object<'a>(v: &'a Value, what: &str) -> Result<&'a Map<String, Value>, String> {
-    v.as_object().ok_or_else(|| format!("{what} must be a JSON object"))
+    v.as_object()
+        .ok_or_else(|| format!("{what} must be a JSON object"))
 }
 
 fn part<'a>(map: &'a Map<String, Value>, name: &str) -> Result<&'a Map<String, Value>, String> {
@@ -117,7 +130,9 @@ fn text(map: &Map<String, Value>, of: &str, name: &str) -> Result<String, String
     match map.get(name) {
         None => Err(format!("`{of}.{name}` is missing")),
         Some(Value::String(s)) if s.is_empty() => Err(format!("`{of}.{name}` is empty")),
-        Some(Value::String(s)) if s.len() > 512 => Err(format!("`{of}.{name}` is longer than 512 bytes")),
+        Some(Value::String(s)) if s.len() > 512 => {
+            Err(format!("`{of}.{name}` is longer than 512 bytes"))
+        }
         Some(Value::String(s)) => Ok(s.clone()),
         Some(_) => Err(format!("`{of}.{name}` must be a string")),
     }
@@ -127,12 +142,20 @@ fn optional(map: &Map<String, Value>, of: &str, name: &str) -> Result<Map<String
     match map.get(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(o)) => Ok(o.clone()),
-        Some(_) => Err(if of.is_empty() { format!("`{name}` must be a JSON object") } else { format!("`{of}.{name}` must be a JSON object") }),
+        Some(_) => Err(if of.is_empty() {
+            format!("`{name}` must be a JSON object")
+        } else {
+            format!("`{of}.{name}` must be a JSON object")
+        }),
     }
 }
 
 fn read(map: &Map<String, Value>) -> Result<Evaluation, String> {
-    let (subject, action, resource) = (part(map, "subject")?, part(map, "action")?, part(map, "resource")?);
+    let (subject, action, resource) = (
+        part(map, "subject")?,
+        part(map, "action")?,
+        part(map, "resource")?,
+    );
     Ok(Evaluation {
         subject_type: text(subject, "subject", "type")?,
         subject_id: text(subject, "subject", "id")?,
@@ -157,7 +180,16 @@ mod tests {
 
     #[test]
     fn every_missing_or_mistyped_member_is_a_400_that_names_it() {
-        for path in ["subject", "action", "resource", "subject.type", "subject.id", "action.name", "resource.type", "resource.id"] {
+        for path in [
+            "subject",
+            "action",
+            "resource",
+            "subject.type",
+            "subject.id",
+            "action.name",
+            "resource.type",
+            "resource.id",
+        ] {
             let mut gone = good();
             let mut wrong = good();
             match path.split_once('.') {
@@ -191,8 +223,11 @@ mod tests {
     fn items_replace_whole_objects_and_inherit_the_rest() {
         let mut v = good();
         v["context"] = json!({"purpose": "x", "case": "1"});
-        v["evaluations"] = json!([{}, {"context": {"purpose": "y"}}, {"resource": {"id": "no type"}}]);
-        let Batch::Many(items, Semantic::ExecuteAll) = batch(&v, 50).unwrap() else { panic!() };
+        v["evaluations"] =
+            json!([{}, {"context": {"purpose": "y"}}, {"resource": {"id": "no type"}}]);
+        let Batch::Many(items, Semantic::ExecuteAll) = batch(&v, 50).unwrap() else {
+            panic!()
+        };
         assert_eq!(items[0].as_ref().unwrap().context.len(), 2);
         assert_eq!(items[1].as_ref().unwrap().context.len(), 1);
         assert!(items[2].as_ref().unwrap_err().contains("resource.type"));

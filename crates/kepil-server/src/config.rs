@@ -93,25 +93,39 @@ impl Default for Config {
 
 impl Default for LawConfig {
     fn default() -> Self {
-        Self { pack: None, confidence_floor: true }
+        Self {
+            pack: None,
+            confidence_floor: true,
+        }
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 1_048_576, batch: 1000, repeat_secs: 86_400, repeats: 100_000 }
+        Self {
+            body_bytes: 1_048_576,
+            batch: 1000,
+            repeat_secs: 86_400,
+            repeats: 100_000,
+        }
     }
 }
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { ttl_secs: 600, assertion_secs: 300 }
+        Self {
+            ttl_secs: 600,
+            assertion_secs: 300,
+        }
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".into(), format: "json".into() }
+        Self {
+            level: "info".into(),
+            format: "json".into(),
+        }
     }
 }
 
@@ -128,15 +142,35 @@ impl Config {
 
     fn check(&self) -> Result<(), String> {
         let within = |name: &str, v: u64, low: u64, high: u64| {
-            if (low..=high).contains(&v) { Ok(()) } else { Err(format!("`{name}` is {v}; it must lie between {low} and {high}")) }
+            if (low..=high).contains(&v) {
+                Ok(())
+            } else {
+                Err(format!(
+                    "`{name}` is {v}; it must lie between {low} and {high}"
+                ))
+            }
         };
-        within("limits.body_bytes", self.limits.body_bytes as u64, 1024, 64 << 20)?;
+        within(
+            "limits.body_bytes",
+            self.limits.body_bytes as u64,
+            1024,
+            64 << 20,
+        )?;
         within("limits.batch", self.limits.batch as u64, 1, 5000)?;
         within("limits.repeats", self.limits.repeats as u64, 1, 10_000_000)?;
         within("tokens.ttl_secs", self.tokens.ttl_secs, 30, 3600)?;
-        within("tokens.assertion_secs", self.tokens.assertion_secs, 10, 3600)?;
-        if !(self.public_url.starts_with("http://") || self.public_url.starts_with("https://")) || self.public_url.ends_with('/') {
-            return Err("`public_url` must begin with http:// or https:// and not end with a slash".into());
+        within(
+            "tokens.assertion_secs",
+            self.tokens.assertion_secs,
+            10,
+            3600,
+        )?;
+        if !(self.public_url.starts_with("http://") || self.public_url.starts_with("https://"))
+            || self.public_url.ends_with('/')
+        {
+            return Err(
+                "`public_url` must begin with http:// or https:// and not end with a slash".into(),
+            );
         }
         if !["error", "warn", "info", "debug"].contains(&self.log.level.as_str()) {
             return Err("`log.level` must be error, warn, info or debug".into());
@@ -158,7 +192,9 @@ impl Config {
             out.push("danger_conformance_tenant is on: /tenants/conformance answers without tokens and without records".into());
         }
         if !self.law.confidence_floor {
-            out.push("law.confidence_floor is off: an ok may rest on a text that is not verified".into());
+            out.push(
+                "law.confidence_floor is off: an ok may rest on a text that is not verified".into(),
+            );
         }
         if self.public_url.starts_with("http://") && !self.listen.ip().is_loopback() {
             out.push("public_url is not https: put a TLS proxy in front".into());
@@ -174,7 +210,10 @@ mod tests {
     #[test]
     fn the_documented_file_is_the_default() {
         let documented = Config::parse(DOCUMENTED).unwrap();
-        assert_eq!(format!("{documented:?}"), format!("{:?}", Config::default()));
+        assert_eq!(
+            format!("{documented:?}"),
+            format!("{:?}", Config::default())
+        );
     }
 
     #[test]

@@ -20,17 +20,34 @@ impl Conformance {
     /// When the pack inside the binary is broken.
     pub fn load() -> Result<Self, String> {
         let files = kepil_packs::conformance();
-        let get = |name: &str| files.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone()).ok_or_else(|| format!("the conformance pack lacks {name}"));
-        let policies = get("policies.cedar")?.parse::<PolicySet>().map_err(|e| e.to_string())?;
-        let entities = Entities::from_json_str(&get("entities.json")?, None).map_err(|e| e.to_string())?;
-        Ok(Self { policies, entities, authorizer: Authorizer::new() })
+        let get = |name: &str| {
+            files
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, t)| t.clone())
+                .ok_or_else(|| format!("the conformance pack lacks {name}"))
+        };
+        let policies = get("policies.cedar")?
+            .parse::<PolicySet>()
+            .map_err(|e| e.to_string())?;
+        let entities =
+            Entities::from_json_str(&get("entities.json")?, None).map_err(|e| e.to_string())?;
+        Ok(Self {
+            policies,
+            entities,
+            authorizer: Authorizer::new(),
+        })
     }
 
     /// Decides; whatever cannot be evaluated is a denial.
     #[must_use]
     pub fn decide(&self, e: &Evaluation) -> bool {
-        let Some(request) = request(e) else { return false };
-        let answer = self.authorizer.is_authorized(&request, &self.policies, &self.entities);
+        let Some(request) = request(e) else {
+            return false;
+        };
+        let answer = self
+            .authorizer
+            .is_authorized(&request, &self.policies, &self.entities);
         answer.decision() == Decision::Allow && answer.diagnostics().errors().next().is_none()
     }
 }
@@ -46,10 +63,22 @@ fn request(e: &Evaluation) -> Option<Request> {
         "resource": plain(&e.resource),
     });
     let context = Context::from_json_value(context, None).ok()?;
-    Request::new(uid("Subject", &e.subject_id)?, uid("Action", &e.action)?, uid("Resource", &e.resource_id)?, context, None).ok()
+    Request::new(
+        uid("Subject", &e.subject_id)?,
+        uid("Action", &e.action)?,
+        uid("Resource", &e.resource_id)?,
+        context,
+        None,
+    )
+    .ok()
 }
 
 /// Only texts and yes-or-no values: the policies look at nothing else.
 fn plain(map: &Map<String, Value>) -> Value {
-    Value::Object(map.iter().filter(|(_, v)| v.is_string() || v.is_boolean()).map(|(k, v)| (k.clone(), v.clone())).collect())
+    Value::Object(
+        map.iter()
+            .filter(|(_, v)| v.is_string() || v.is_boolean())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
+    )
 }

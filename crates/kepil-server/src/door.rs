@@ -72,7 +72,7 @@ pub struct TokenAnswer {
 /// Why no token was issued, in the words of RFC 6749.
 #[derive(Debug, Serialize)]
 pub struct TokenRefusal {
-    /// invalid_request, invalid_client or unsupported_grant_type.
+    /// `invalid_request`, `invalid_client` or `unsupported_grant_type`.
     pub error: &'static str,
     /// What is wrong.
     pub error_description: String,
@@ -99,54 +99,113 @@ impl Door {
     #[must_use]
     pub fn new(public_url: &str, ttl_secs: u64, assertion_secs: u64) -> Self {
         let audiences = vec![public_url.to_owned(), format!("{public_url}/oauth/token")];
-        Self { audiences, ttl_secs, assertion_secs, ..Self::default() }
+        Self {
+            audiences,
+            ttl_secs,
+            assertion_secs,
+            ..Self::default()
+        }
     }
 
     /// Issues a token for a good assertion. `now` is wall time in seconds; `random` fills bytes.
     ///
     /// # Errors
     /// With the refusal to send.
-    pub fn issue(&self, form: &TokenForm, register: &Register, now: u64, random: [u8; 32]) -> Result<TokenAnswer, TokenRefusal> {
-        let refuse = |error, d: &str| Err(TokenRefusal { error, error_description: d.to_owned() });
+    pub fn issue(
+        &self,
+        form: &TokenForm,
+        register: &Register,
+        now: u64,
+        random: [u8; 32],
+    ) -> Result<TokenAnswer, TokenRefusal> {
+        let refuse = |error, d: &str| {
+            Err(TokenRefusal {
+                error,
+                error_description: d.to_owned(),
+            })
+        };
         if form.grant_type != "client_credentials" {
-            return refuse("unsupported_grant_type", "send grant_type=client_credentials");
+            return refuse(
+                "unsupported_grant_type",
+                "send grant_type=client_credentials",
+            );
         }
         if form.client_assertion_type != ASSERTION_TYPE {
-            return refuse("invalid_request", "send client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer and a client_assertion");
+            return refuse(
+                "invalid_request",
+                "send client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer and a client_assertion",
+            );
         }
         let (system, claims) = self.check(&form.client_assertion, register, now)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, exp| *exp + SKEW_SECS >= now);
-        if used.insert(format!("{} {}", claims.iss, claims.jti), claims.exp).is_some() {
-            return refuse("invalid_client", "the assertion was used before; sign a new one with a new jti");
+        if used
+            .insert(format!("{} {}", claims.iss, claims.jti), claims.exp)
+            .is_some()
+        {
+            return refuse(
+                "invalid_client",
+                "the assertion was used before; sign a new one with a new jti",
+            );
         }
         drop(used);
         let token = URL_SAFE_NO_PAD.encode(random);
         let mut grants = self.grants.write().unwrap_or_else(PoisonError::into_inner);
         grants.retain(|_, g| g.until > now);
-        grants.insert(digest(&token), Grant { system, until: now + self.ttl_secs });
-        Ok(TokenAnswer { access_token: token, token_type: "Bearer", expires_in: self.ttl_secs })
+        grants.insert(
+            digest(&token),
+            Grant {
+                system,
+                until: now + self.ttl_secs,
+            },
+        );
+        Ok(TokenAnswer {
+            access_token: token,
+            token_type: "Bearer",
+            expires_in: self.ttl_secs,
+        })
     }
 
-    fn check(&self, assertion: &str, register: &Register, now: u64) -> Result<(Arc<System>, Claims), TokenRefusal> {
-        let refuse = |d: &str| TokenRefusal { error: "invalid_client", error_description: d.to_owned() };
+    fn check(
+        &self,
+        assertion: &str,
+        register: &Register,
+        now: u64,
+    ) -> Result<(Arc<System>, Claims), TokenRefusal> {
+        let refuse = |d: &str| TokenRefusal {
+            error: "invalid_client",
+            error_description: d.to_owned(),
+        };
         // One answer for an unknown system, an unknown key and a bad signature: nobody learns which.
-        let unknown = || refuse("the assertion does not come from a registered system with its registered key");
-        let (claims_text, header) = split(assertion).ok_or_else(|| refuse("the assertion is not a signed JWT"))?;
-        let claims: Claims = serde_json::from_slice(&claims_text).map_err(|_| refuse("the assertion must hold iss, sub, aud, exp and jti"))?;
+        let unknown = || {
+            refuse("the assertion does not come from a registered system with its registered key")
+        };
+        let (claims_text, header) =
+            split(assertion).ok_or_else(|| refuse("the assertion is not a signed JWT"))?;
+        let claims: Claims = serde_json::from_slice(&claims_text)
+            .map_err(|_| refuse("the assertion must hold iss, sub, aud, exp and jti"))?;
         let system = register.system(&claims.iss).cloned().ok_or_else(unknown)?;
-        let verified = system.keys.iter().any(|key| verifies(assertion, &header, key));
+        let verified = system
+            .keys
+            .iter()
+            .any(|key| verifies(assertion, &header, key));
         if !verified || claims.iss != claims.sub {
             return Err(unknown());
         }
         if !claims.aud.has(&self.audiences) {
-            return Err(refuse("the assertion is for another audience; use this node's public address"));
+            return Err(refuse(
+                "the assertion is for another audience; use this node's public address",
+            ));
         }
         if claims.exp + SKEW_SECS < now {
             return Err(refuse("the assertion has expired; sign a new one"));
         }
-        if claims.exp > now + self.assertion_secs + SKEW_SECS || claims.iat.is_some_and(|iat| iat > now + SKEW_SECS) {
-            return Err(refuse("the assertion lives too long or begins in the future; check the clock"));
+        if claims.exp > now + self.assertion_secs + SKEW_SECS
+            || claims.iat.is_some_and(|iat| iat > now + SKEW_SECS)
+        {
+            return Err(refuse(
+                "the assertion lives too long or begins in the future; check the clock",
+            ));
         }
         if claims.jti.is_empty() || claims.jti.len() > 128 {
             return Err(refuse("the assertion's jti must have 1 to 128 characters"));
@@ -159,11 +218,21 @@ impl Door {
     /// # Errors
     /// 401 when there is no valid token.
     pub fn who(&self, headers: &HeaderMap, now: u64) -> Result<Arc<System>, Problem> {
-        let refuse = || Problem::unauthorized("send `Authorization: Bearer …` with a token from /oauth/token; tokens live some minutes");
-        let value = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).ok_or_else(refuse)?;
+        let refuse = || {
+            Problem::unauthorized(
+                "send `Authorization: Bearer …` with a token from /oauth/token; tokens live some minutes",
+            )
+        };
+        let value = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok())
+            .ok_or_else(refuse)?;
         let token = value.strip_prefix("Bearer ").ok_or_else(refuse)?;
         let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
-        let grant = grants.get(&digest(token)).filter(|g| g.until > now).ok_or_else(refuse)?;
+        let grant = grants
+            .get(&digest(token))
+            .filter(|g| g.until > now)
+            .ok_or_else(refuse)?;
         Ok(Arc::clone(&grant.system))
     }
 }
@@ -184,8 +253,12 @@ fn verifies(jwt: &str, header: &jsonwebtoken::Header, key: &serde_json::Value) -
         a @ (Algorithm::ES256 | Algorithm::EdDSA) => a,
         _ => return false,
     };
-    let Ok(jwk) = serde_json::from_value::<Jwk>(key.clone()) else { return false };
-    let Ok(key) = DecodingKey::from_jwk(&jwk) else { return false };
+    let Ok(jwk) = serde_json::from_value::<Jwk>(key.clone()) else {
+        return false;
+    };
+    let Ok(key) = DecodingKey::from_jwk(&jwk) else {
+        return false;
+    };
     // Times and audience are checked by us, with the clock that was passed in.
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;

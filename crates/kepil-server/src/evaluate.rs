@@ -7,8 +7,8 @@ use crate::problem::Problem;
 use crate::register::{CLAIMS, Register, System, layer};
 use kepil_gate::record::{Parties, Record, hex};
 use kepil_gate::{Citation, Decision, Gate, Scene};
-use kepil_law::vocab::bit;
 use kepil_law::Value;
+use kepil_law::vocab::bit;
 use kepil_ledger::entry::Draft;
 use kepil_terms::{Instant, Lang, Verdict};
 use serde_json::{Map, Value as Json, json};
@@ -38,7 +38,15 @@ pub struct Decided {
 }
 
 /// The other records a context may refer to: its key, and their kind in the register.
-const REFERENCES: &[&str] = &["agreement", "consent", "measure", "act", "case", "order", "algorithm"];
+const REFERENCES: &[&str] = &[
+    "agreement",
+    "consent",
+    "measure",
+    "act",
+    "case",
+    "order",
+    "algorithm",
+];
 
 fn word<'a>(map: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, String> {
     match map.get(key) {
@@ -51,9 +59,14 @@ fn word<'a>(map: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, St
 fn words(map: &Map<String, Json>, key: &str) -> Result<Vec<String>, String> {
     match map.get(key) {
         None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Array(list)) if list.len() <= 128 => {
-            list.iter().map(|v| v.as_str().map(str::to_owned).ok_or_else(|| format!("`{key}` must be a list of strings"))).collect()
-        }
+        Some(Json::Array(list)) if list.len() <= 128 => list
+            .iter()
+            .map(|v| {
+                v.as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| format!("`{key}` must be a list of strings"))
+            })
+            .collect(),
         Some(Json::Array(_)) => Err(format!("`{key}` holds more than 128 items")),
         Some(_) => Err(format!("`{key}` must be a list of strings")),
     }
@@ -64,35 +77,65 @@ fn words(map: &Map<String, Json>, key: &str) -> Result<Vec<String>, String> {
 /// # Errors
 /// With a sentence about what in the request cannot be understood. What the registers do not hold
 /// is no error: the unfavourable is assumed, and the decision says so.
-pub fn scene(law: &Law, caller: &Caller<'_>, e: &Evaluation, now: Instant) -> Result<(Scene, Parties), String> {
+pub fn scene(
+    law: &Law,
+    caller: &Caller<'_>,
+    e: &Evaluation,
+    now: Instant,
+) -> Result<(Scene, Parties), String> {
     let (gate, register) = (&law.gate, &law.register);
     let book = gate.book();
     let slots = gate.slots();
     let mut facts = register.unknown();
     caller.system.layer.lay(&mut facts);
 
-    let operation = book.vocab.find("Action", &e.action).ok_or_else(|| format!("`action.name`: `{}` is not an operation the gate knows", clip(&e.action)))?;
+    let operation = book.vocab.find("Action", &e.action).ok_or_else(|| {
+        format!(
+            "`action.name`: `{}` is not an operation the gate knows",
+            clip(&e.action)
+        )
+    })?;
     let actor_name = word(&e.subject, "actor")?;
     let actor = actor(gate, caller.system, actor_name)?;
     let category_type = book.vocab.type_named("Category").unwrap_or_default();
     let mut data = 0;
     for c in words(&e.resource, "data")? {
-        data |= bit(book.vocab.term(category_type, &c).ok_or_else(|| format!("`resource.properties.data`: `{}` is not a data category the gate knows", clip(&c)))?);
+        data |= bit(book.vocab.term(category_type, &c).ok_or_else(|| {
+            format!(
+                "`resource.properties.data`: `{}` is not a data category the gate knows",
+                clip(&c)
+            )
+        })?);
     }
-    let purpose = word(&e.context, "purpose")?.ok_or("`context.purpose` is missing: say what the data are for")?;
-    let purpose = book.vocab.find("Purpose", purpose).ok_or_else(|| format!("`context.purpose`: `{}` is not a purpose the gate knows", clip(purpose)))?;
+    let purpose = word(&e.context, "purpose")?
+        .ok_or("`context.purpose` is missing: say what the data are for")?;
+    let purpose = book.vocab.find("Purpose", purpose).ok_or_else(|| {
+        format!(
+            "`context.purpose`: `{}` is not a purpose the gate knows",
+            clip(purpose)
+        )
+    })?;
     if let Some(time) = word(&e.context, "time")? {
         // A claim: read so that a broken one is refused, never used as the event's time.
         Instant::parse(time).map_err(|e| format!("`context.time`: {e}"))?;
     }
 
-    let mut who = Parties { system: caller.system.id.clone(), request: caller.request.clone(), repeat: caller.repeat.clone(), ..Parties::default() };
+    let mut who = Parties {
+        system: caller.system.id.clone(),
+        request: caller.request.clone(),
+        repeat: caller.repeat.clone(),
+        ..Parties::default()
+    };
     let mut listed = false;
     if let Some(official) = word(&e.subject, "official")? {
         lay(register, caller, "official", official, &mut facts);
         who.official = official.to_owned();
     }
-    let person = if e.resource_type == "person" { e.resource_id.as_str() } else { "" };
+    let person = if e.resource_type == "person" {
+        e.resource_id.as_str()
+    } else {
+        ""
+    };
     who.person = person.to_owned();
     if !person.is_empty() {
         lay(register, caller, "person", person, &mut facts);
@@ -104,7 +147,9 @@ pub fn scene(law: &Law, caller: &Caller<'_>, e: &Evaluation, now: Instant) -> Re
     }
     for kind in REFERENCES {
         if let Some(id) = word(&e.context, kind)?
-            && let Some(entry) = register.record(kind, id).filter(|r| r.open_to(&caller.system.id))
+            && let Some(entry) = register
+                .record(kind, id)
+                .filter(|r| r.open_to(&caller.system.id))
         {
             // A record about other persons says nothing about this one.
             let covers = entry.persons.is_empty() || entry.persons.iter().any(|p| p == person);
@@ -116,21 +161,41 @@ pub fn scene(law: &Law, caller: &Caller<'_>, e: &Evaluation, now: Instant) -> Re
     }
     set(gate, &mut facts, "person.listed", listed);
     if let Some(claims) = e.context.get("claims") {
-        layer(gate, claims, CLAIMS).map_err(|m| format!("`context.claims`: {m}"))?.lay(&mut facts);
+        layer(gate, claims, CLAIMS)
+            .map_err(|m| format!("`context.claims`: {m}"))?
+            .lay(&mut facts);
     }
     facts.set(slots.data, Value::Set(data));
     facts.set(slots.purpose, Value::Id(purpose));
     if e.resource.contains_key("fields") {
-        let mut fields: Vec<Box<str>> = words(&e.resource, "fields")?.into_iter().map(Into::into).collect();
+        let mut fields: Vec<Box<str>> = words(&e.resource, "fields")?
+            .into_iter()
+            .map(Into::into)
+            .collect();
         fields.sort_unstable();
         fields.dedup();
         facts.set(slots.fields, Value::Strs(fields.into()));
     }
     set(gate, &mut facts, "log_ready", true);
-    let citations: Vec<Citation> = words(&e.context, "basis")?.iter().map(|c| Citation::parse(c, book)).collect();
+    let citations: Vec<Citation> = words(&e.context, "basis")?
+        .iter()
+        .map(|c| Citation::parse(c, book))
+        .collect();
     let clock = word(&e.context, "clock")?.map(str::to_owned);
-    gate.patcher().complete(&facts).map_err(|m| format!("`context.claims`: {m}"))?;
-    Ok((Scene { at: now, actor, operation, citations, facts, clock }, who))
+    gate.patcher()
+        .complete(&facts)
+        .map_err(|m| format!("`context.claims`: {m}"))?;
+    Ok((
+        Scene {
+            at: now,
+            actor,
+            operation,
+            citations,
+            facts,
+            clock,
+        },
+        who,
+    ))
 }
 
 fn actor(gate: &Gate, system: &System, named: Option<&str>) -> Result<u16, String> {
@@ -140,16 +205,33 @@ fn actor(gate: &Gate, system: &System, named: Option<&str>) -> Result<u16, Strin
             .vocab
             .find("Actor", name)
             .filter(|a| system.actors & bit(*a) != 0)
-            .ok_or_else(|| format!("`subject.properties.actor`: this system is not registered to act as `{}`", clip(name))),
+            .ok_or_else(|| {
+                format!(
+                    "`subject.properties.actor`: this system is not registered to act as `{}`",
+                    clip(name)
+                )
+            }),
         None => kepil_law::book::bits(system.actors)
             .next()
             .filter(|_| system.actors.count_ones() == 1)
-            .ok_or_else(|| "this system may act as several actors; name one in `subject.properties.actor`".to_owned()),
+            .ok_or_else(|| {
+                "this system may act as several actors; name one in `subject.properties.actor`"
+                    .to_owned()
+            }),
     }
 }
 
-fn lay(register: &Register, caller: &Caller<'_>, kind: &str, id: &str, facts: &mut kepil_law::Facts) {
-    if let Some(entry) = register.record(kind, id).filter(|r| r.open_to(&caller.system.id)) {
+fn lay(
+    register: &Register,
+    caller: &Caller<'_>,
+    kind: &str,
+    id: &str,
+    facts: &mut kepil_law::Facts,
+) {
+    if let Some(entry) = register
+        .record(kind, id)
+        .filter(|r| r.open_to(&caller.system.id))
+    {
         entry.layer.lay(facts);
     }
 }
@@ -168,42 +250,71 @@ fn clip(text: &str) -> String {
 ///
 /// # Errors
 /// When the request cannot be understood.
-pub fn decide(app: &App, law: &Law, caller: &Caller<'_>, e: &Evaluation, now: Instant) -> Result<Decided, String> {
+pub fn decide(
+    app: &App,
+    law: &Law,
+    caller: &Caller<'_>,
+    e: &Evaluation,
+    now: Instant,
+) -> Result<Decided, String> {
     let (scene, who) = scene(law, caller, e, now)?;
     let start = Timer::now();
     let decision = law.gate.decide(scene.clone());
-    app.metrics.decide_seconds.observe(start.elapsed().as_secs_f64());
+    app.metrics
+        .decide_seconds
+        .observe(start.elapsed().as_secs_f64());
     let record = law.gate.record(&scene, &decision, who);
-    Ok(Decided { scene, decision, record })
+    Ok(Decided {
+        scene,
+        decision,
+        record,
+    })
 }
 
 /// The verdict a caller gets.
 #[must_use]
 pub fn answered(app: &App, d: &Decision) -> Verdict {
-    if app.config.law.confidence_floor { d.verdict.max(d.strict) } else { d.verdict }
+    if app.config.law.confidence_floor {
+        d.verdict.max(d.strict)
+    } else {
+        d.verdict
+    }
 }
 
 /// Decides a batch, makes every decision durable, and gives the answers in order.
 ///
 /// # Errors
 /// When nothing could be recorded: then nothing is answered.
-pub async fn run(app: &App, caller: &Caller<'_>, items: Vec<Result<Evaluation, String>>, semantic: Semantic) -> Result<Vec<Json>, Problem> {
+pub async fn run(
+    app: &App,
+    caller: &Caller<'_>,
+    items: Vec<Result<Evaluation, String>>,
+    semantic: Semantic,
+) -> Result<Vec<Json>, Problem> {
     let law = app.law.load_full();
     let now = app.now();
     let mut decided = Vec::with_capacity(items.len());
     for item in &items {
-        let one = item.clone().and_then(|e| decide(app, &law, caller, &e, now));
-        let permitted = one.as_ref().is_ok_and(|d| answered(app, &d.decision) == Verdict::Ok);
+        let one = item
+            .clone()
+            .and_then(|e| decide(app, &law, caller, &e, now));
+        let permitted = one
+            .as_ref()
+            .is_ok_and(|d| answered(app, &d.decision) == Verdict::Ok);
         decided.push(one);
-        if (semantic == Semantic::DenyOnFirstDeny && !permitted) || (semantic == Semantic::PermitOnFirstPermit && permitted) {
+        if (semantic == Semantic::DenyOnFirstDeny && !permitted)
+            || (semantic == Semantic::PermitOnFirstPermit && permitted)
+        {
             break;
         }
     }
     let mut drafts = Vec::with_capacity(decided.len());
     for d in decided.iter().flatten() {
         let mut salt = [0; 32];
-        getrandom::fill(&mut salt).map_err(|_| Problem::unrecordable("no randomness is to be had; try again"))?;
-        let record = serde_json::to_vec(&d.record).map_err(|_| Problem::internal("a record could not be written"))?;
+        getrandom::fill(&mut salt)
+            .map_err(|_| Problem::unrecordable("no randomness is to be had; try again"))?;
+        let record = serde_json::to_vec(&d.record)
+            .map_err(|_| Problem::internal("a record could not be written"))?;
         drafts.push(Draft { salt, record });
     }
     let start = Timer::now();
@@ -216,7 +327,9 @@ pub async fn run(app: &App, caller: &Caller<'_>, items: Vec<Result<Evaluation, S
             Problem::unrecordable("the ledger takes no entries at the moment; nothing was released, nothing is lost; try again later")
         })?
     };
-    app.metrics.record_seconds.observe(start.elapsed().as_secs_f64());
+    app.metrics
+        .record_seconds
+        .observe(start.elapsed().as_secs_f64());
     let mut tickets = tickets.into_iter();
     let mut out = Vec::with_capacity(decided.len());
     for d in decided {
@@ -256,7 +369,12 @@ pub fn answer(app: &App, law: &Law, scene: &Scene, d: &Decision, lang: Lang, ent
         .tests
         .iter()
         .zip(&d.tests)
-        .filter(|(_, r)| !matches!(r.outcome, kepil_gate::Outcome::NotApplicable | kepil_gate::Outcome::LawNotYetInForce))
+        .filter(|(_, r)| {
+            !matches!(
+                r.outcome,
+                kepil_gate::Outcome::NotApplicable | kepil_gate::Outcome::LawNotYetInForce
+            )
+        })
         .map(|(t, r)| (t.id.clone(), r.outcome.as_str().into()))
         .collect();
     let obligations: Vec<Json> = d

@@ -16,14 +16,20 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
         return Err("the body is empty; send a JSON object".into());
     }
     let mut de = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict(MAX_DEPTH).deserialize(&mut de).map_err(|e| said(&e))?;
+    let value = Strict(MAX_DEPTH)
+        .deserialize(&mut de)
+        .map_err(|e| said(&e))?;
     de.end().map_err(|e| said(&e))?;
     Ok(value)
 }
 
 fn said(e: &serde_json::Error) -> String {
     if e.is_eof() {
-        return format!("the JSON ends too early, at line {} column {}", e.line(), e.column());
+        return format!(
+            "the JSON ends too early, at line {} column {}",
+            e.line(),
+            e.column()
+        );
     }
     format!("the body is not the JSON expected: {e}")
 }
@@ -58,7 +64,9 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: Error>(self, v: f64) -> Result<Value, E> {
-        Number::from_f64(v).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
+        Number::from_f64(v)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number that is not finite"))
     }
 
     fn visit_str<E>(self, v: &str) -> Result<Value, E> {
@@ -74,7 +82,10 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let inner = self.0.checked_sub(1).ok_or_else(|| A::Error::custom(format!("nested more than {MAX_DEPTH} deep")))?;
+        let inner = self
+            .0
+            .checked_sub(1)
+            .ok_or_else(|| A::Error::custom(format!("nested more than {MAX_DEPTH} deep")))?;
         let mut out = Vec::new();
         while let Some(v) = seq.next_element_seed(Strict(inner))? {
             out.push(v);
@@ -83,13 +94,18 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let inner = self.0.checked_sub(1).ok_or_else(|| A::Error::custom(format!("nested more than {MAX_DEPTH} deep")))?;
+        let inner = self
+            .0
+            .checked_sub(1)
+            .ok_or_else(|| A::Error::custom(format!("nested more than {MAX_DEPTH} deep")))?;
         let mut out = Map::new();
         while let Some(key) = map.next_key::<Key>()? {
             let value = map.next_value_seed(Strict(inner))?;
             if out.contains_key(&key.0) {
                 let shown: String = key.0.chars().take(40).collect();
-                return Err(A::Error::custom(format!("the key `{shown}` stands twice in one object")));
+                return Err(A::Error::custom(format!(
+                    "the key `{shown}` stands twice in one object"
+                )));
             }
             out.insert(key.0, value);
         }

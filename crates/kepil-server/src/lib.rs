@@ -14,6 +14,7 @@ pub mod problem;
 pub mod register;
 pub mod routes;
 pub mod serve;
+pub mod staging;
 
 pub use app::App;
 pub use config::Config;

@@ -50,15 +50,45 @@ impl Default for Metrics {
         let decisions = Family::default();
         let decide_seconds = Histogram::new(exponential_buckets(1e-6, 2.0, 16));
         let record_seconds = Histogram::new(exponential_buckets(1e-4, 2.0, 14));
-        let (answers, unrecorded, tokens, entries) = (Family::default(), Counter::default(), Counter::default(), Gauge::default());
-        registry.register("decisions", "Decisions by verdict", Family::clone(&decisions));
+        let (answers, unrecorded, tokens, entries) = (
+            Family::default(),
+            Counter::default(),
+            Counter::default(),
+            Gauge::default(),
+        );
+        registry.register(
+            "decisions",
+            "Decisions by verdict",
+            Family::clone(&decisions),
+        );
         registry.register("decide_seconds", "Time to decide", decide_seconds.clone());
-        registry.register("record_seconds", "Time until the entry was durable", record_seconds.clone());
-        registry.register("answers", "Answers by route and status", Family::clone(&answers));
-        registry.register("unrecorded", "Requests refused because nothing could be recorded", unrecorded.clone());
+        registry.register(
+            "record_seconds",
+            "Time until the entry was durable",
+            record_seconds.clone(),
+        );
+        registry.register(
+            "answers",
+            "Answers by route and status",
+            Family::clone(&answers),
+        );
+        registry.register(
+            "unrecorded",
+            "Requests refused because nothing could be recorded",
+            unrecorded.clone(),
+        );
         registry.register("tokens", "Access tokens issued", tokens.clone());
         registry.register("log_entries", "Entries in the log", entries.clone());
-        Self { registry, decisions, decide_seconds, record_seconds, answers, unrecorded, tokens, entries }
+        Self {
+            registry,
+            decisions,
+            decide_seconds,
+            record_seconds,
+            answers,
+            unrecorded,
+            tokens,
+            entries,
+        }
     }
 }
 

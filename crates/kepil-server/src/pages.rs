@@ -28,7 +28,10 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 async fn language(headers: HeaderMap) -> Redirect {
-    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let wanted = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     let lang = wanted
         .split(',')
         .filter_map(|p| p.split(['-', ';']).next())
@@ -38,7 +41,14 @@ async fn language(headers: HeaderMap) -> Redirect {
 }
 
 async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")], include_str!("pages/style.css")).into_response()
+    (
+        [
+            (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+            (header::CACHE_CONTROL, "max-age=3600"),
+        ],
+        include_str!("pages/style.css"),
+    )
+        .into_response()
 }
 
 /// The frame of every page: `path` is the address after the language.

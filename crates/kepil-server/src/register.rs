@@ -24,7 +24,20 @@ const KINDS: &[(&str, &[&str])] = &[
 /// What a system's own entry may say.
 const OF_SYSTEMS: &[&str] = &["system", "notice", "request", "person"];
 /// What a caller may state itself; it is recorded as the caller's statement.
-pub const CLAIMS: &[&str] = &["request", "decision", "review", "refusal", "product", "document", "payment", "clock", "service", "biometric", "ai", "special"];
+pub const CLAIMS: &[&str] = &[
+    "request",
+    "decision",
+    "review",
+    "refusal",
+    "product",
+    "document",
+    "payment",
+    "clock",
+    "service",
+    "biometric",
+    "ai",
+    "special",
+];
 
 /// The registers as they stand in `register.json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -46,7 +59,7 @@ pub struct SystemEntry {
     pub name: String,
     /// The actors of the vocabulary it may act as.
     pub actors: Vec<String>,
-    /// Its public keys (JWK: ES256 or EdDSA).
+    /// Its public keys (JWK: `ES256` or `EdDSA`).
     pub keys: Vec<Json>,
     /// What the register knows of it.
     pub facts: Json,
@@ -149,27 +162,59 @@ impl Register {
     /// # Errors
     /// At the first entry that does not fit.
     pub fn load(file: &RegisterFile, gate: &Gate) -> Result<Self, RegisterError> {
-        let mut out = Self { unknown: unknown(gate)?, ..Self::default() };
+        let mut out = Self {
+            unknown: unknown(gate)?,
+            ..Self::default()
+        };
         for s in &file.systems {
-            let wrong = |what: String| RegisterError::Entry { kind: "system".into(), id: s.id.clone(), what };
+            let wrong = |what: String| RegisterError::Entry {
+                kind: "system".into(),
+                id: s.id.clone(),
+                what,
+            };
             let mut actors = 0;
             for a in &s.actors {
                 let ix = gate.book().vocab.find("Actor", a);
-                actors |= bit(ix.ok_or_else(|| wrong(format!("`{a}` is not an actor of the vocabulary")))?);
+                actors |=
+                    bit(ix.ok_or_else(|| {
+                        wrong(format!("`{a}` is not an actor of the vocabulary"))
+                    })?);
             }
             let layer = layer(gate, &s.facts, OF_SYSTEMS).map_err(wrong)?;
-            let system = System { id: s.id.clone(), name: s.name.clone(), actors, keys: s.keys.clone(), layer };
-            if out.systems.insert(s.id.clone(), std::sync::Arc::new(system)).is_some() {
+            let system = System {
+                id: s.id.clone(),
+                name: s.name.clone(),
+                actors,
+                keys: s.keys.clone(),
+                layer,
+            };
+            if out
+                .systems
+                .insert(s.id.clone(), std::sync::Arc::new(system))
+                .is_some()
+            {
                 return Err(wrong("it stands there twice".into()));
             }
         }
         for r in &file.records {
-            let wrong = |what: String| RegisterError::Entry { kind: r.kind.clone(), id: r.id.clone(), what };
+            let wrong = |what: String| RegisterError::Entry {
+                kind: r.kind.clone(),
+                id: r.id.clone(),
+                what,
+            };
             let groups = KINDS.iter().find(|(k, _)| *k == r.kind).map(|(_, g)| *g);
             let groups = groups.ok_or_else(|| wrong("records of this kind do not exist".into()))?;
             let layer = layer(gate, &r.facts, groups).map_err(wrong)?;
-            let entry = Entry { systems: r.systems.clone(), persons: r.persons.clone(), layer };
-            if out.records.insert((r.kind.clone(), r.id.clone()), entry).is_some() {
+            let entry = Entry {
+                systems: r.systems.clone(),
+                persons: r.persons.clone(),
+                layer,
+            };
+            if out
+                .records
+                .insert((r.kind.clone(), r.id.clone()), entry)
+                .is_some()
+            {
                 return Err(wrong("it stands there twice".into()));
             }
         }
@@ -202,11 +247,20 @@ impl Register {
 }
 
 fn unknown(gate: &Gate) -> Result<Facts, RegisterError> {
-    let text = gate.book().extras.get("unknown.yaml").ok_or_else(|| RegisterError::Unknown("it is missing".into()))?;
-    let doc: Json = serde_saphyr::from_str(text).map_err(|e| RegisterError::Unknown(e.to_string()))?;
+    let text = gate
+        .book()
+        .extras
+        .get("unknown.yaml")
+        .ok_or_else(|| RegisterError::Unknown("it is missing".into()))?;
+    let doc: Json =
+        serde_saphyr::from_str(text).map_err(|e| RegisterError::Unknown(e.to_string()))?;
     let mut facts = gate.blank();
-    gate.patcher().apply(&mut facts, &doc).map_err(|e| RegisterError::Unknown(e.to_string()))?;
-    gate.patcher().complete(&facts).map_err(|e| RegisterError::Unknown(e.to_string()))?;
+    gate.patcher()
+        .apply(&mut facts, &doc)
+        .map_err(|e| RegisterError::Unknown(e.to_string()))?;
+    gate.patcher()
+        .complete(&facts)
+        .map_err(|e| RegisterError::Unknown(e.to_string()))?;
     Ok(facts)
 }
 
@@ -220,10 +274,19 @@ pub fn layer(gate: &Gate, doc: &Json, groups: &[&str]) -> Result<Layer, String> 
     }
     let map = doc.as_object().ok_or("its facts must be an object")?;
     if let Some(group) = map.keys().find(|k| !groups.contains(&k.as_str())) {
-        return Err(format!("it may not speak of `{group}`, only of {}", groups.join(", ")));
+        return Err(format!(
+            "it may not speak of `{group}`, only of {}",
+            groups.join(", ")
+        ));
     }
     let mut facts = Facts::empty(gate.book().layout.slots().len());
-    gate.patcher().apply(&mut facts, doc).map_err(|e| e.to_string())?;
-    let list = (0u16..).zip(facts.values()).filter(|(_, v)| !matches!(v, Value::Absent)).map(|(s, v)| (s, v.clone())).collect();
+    gate.patcher()
+        .apply(&mut facts, doc)
+        .map_err(|e| e.to_string())?;
+    let list = (0u16..)
+        .zip(facts.values())
+        .filter(|(_, v)| !matches!(v, Value::Absent))
+        .map(|(s, v)| (s, v.clone()))
+        .collect();
     Ok(Layer(list))
 }

@@ -56,13 +56,26 @@ pub fn router(app: Shared) -> Router {
         .merge(pages::router());
     if app.conformance.is_some() {
         router = router
-            .route("/tenants/conformance/access/v1/evaluation", post(conformance_one))
-            .route("/tenants/conformance/access/v1/evaluations", post(conformance_many))
-            .route("/tenants/conformance/.well-known/authzen-configuration", get(conformance_discovery));
+            .route(
+                "/tenants/conformance/access/v1/evaluation",
+                post(conformance_one),
+            )
+            .route(
+                "/tenants/conformance/access/v1/evaluations",
+                post(conformance_many),
+            )
+            .route(
+                "/tenants/conformance/.well-known/authzen-configuration",
+                get(conformance_discovery),
+            );
     }
     router
-        .fallback(async || Problem::not_found("no such page or interface; /openapi.json lists the interface"))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed("this address takes another method; see /openapi.json"))
+        .fallback(async || {
+            Problem::not_found("no such page or interface; /openapi.json lists the interface")
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::method_not_allowed("this address takes another method; see /openapi.json")
+        })
         .layer(DefaultBodyLimit::max(app.config.limits.body_bytes))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), around))
         .with_state(app)
@@ -72,8 +85,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Around every request: the request id, security headers, counts.
 async fn around(State(app): State<Shared>, request: Request, next: Next) -> Response {
-    let id = request.headers().get(REQUEST_ID).filter(|v| v.len() <= 128 && v.to_str().is_ok()).cloned();
-    let known = request.extensions().get::<MatchedPath>().map(|m| m.as_str().to_owned()).unwrap_or_default();
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .filter(|v| v.len() <= 128 && v.to_str().is_ok())
+        .cloned();
+    let known = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|m| m.as_str().to_owned())
+        .unwrap_or_default();
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     if let Some(id) = id {
@@ -82,13 +103,29 @@ async fn around(State(app): State<Shared>, request: Request, next: Next) -> Resp
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
-        ("content-security-policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
     ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     let known = known.replace("{*path}", "{path}");
-    let route = ROUTES.iter().map(|(_, p)| *p).find(|p| *p == known).unwrap_or("page");
-    app.metrics.answers.get_or_create(&RouteLabel { route, status: response.status().as_u16() }).inc();
+    let route = ROUTES
+        .iter()
+        .map(|(_, p)| *p)
+        .find(|p| *p == known)
+        .unwrap_or("page");
+    app.metrics
+        .answers
+        .get_or_create(&RouteLabel {
+            route,
+            status: response.status().as_u16(),
+        })
+        .inc();
     response
 }
 
@@ -98,20 +135,32 @@ async fn body(app: &App, request: Request) -> Result<(HeaderMap, Bytes, Value), 
     let is_json = headers
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
-        .is_some_and(|v| v.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json")));
+        .is_some_and(|v| {
+            v.split(';')
+                .next()
+                .is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json"))
+        });
     if !is_json {
         return Err(Problem::bad_request("send the body as application/json"));
     }
-    let bytes = Bytes::from_request(request, &()).await.map_err(|e| match e.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("a body may hold {} bytes", app.config.limits.body_bytes)),
-        _ => Problem::bad_request("the body could not be read to its end"),
-    })?;
+    let bytes = Bytes::from_request(request, &())
+        .await
+        .map_err(|e| match e.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!(
+                "a body may hold {} bytes",
+                app.config.limits.body_bytes
+            )),
+            _ => Problem::bad_request("the body could not be read to its end"),
+        })?;
     let value = json::parse(&bytes).map_err(Problem::bad_request)?;
     Ok((headers, bytes, value))
 }
 
 fn language(headers: &HeaderMap) -> Lang {
-    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let wanted = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     wanted
         .split(',')
         .filter_map(|part| part.split(['-', ';']).next())
@@ -120,18 +169,36 @@ fn language(headers: &HeaderMap) -> Lang {
 }
 
 fn request_id(headers: &HeaderMap) -> String {
-    headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(|v| v.len() <= 128).unwrap_or_default().to_owned()
+    headers
+        .get(REQUEST_ID)
+        .and_then(|v| v.to_str().ok())
+        .filter(|v| v.len() <= 128)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Answers once per idempotency key: a repetition gets the first answer, another body is refused.
-async fn once<F, Fut>(app: &App, system: &System, headers: &HeaderMap, bytes: &[u8], work: F) -> Result<Value, Problem>
+async fn once<F, Fut>(
+    app: &App,
+    system: &System,
+    headers: &HeaderMap,
+    bytes: &[u8],
+    work: F,
+) -> Result<Value, Problem>
 where
     F: FnOnce(String) -> Fut,
     Fut: Future<Output = Result<Value, Problem>>,
 {
-    let Some(key) = headers.get("idempotency-key") else { return work(String::new()).await };
-    let key = key.to_str().ok().filter(|k| !k.is_empty() && k.len() <= 256);
-    let key = key.ok_or_else(|| Problem::bad_request("Idempotency-Key must have 1 to 256 visible characters"))?;
+    let Some(key) = headers.get("idempotency-key") else {
+        return work(String::new()).await;
+    };
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|k| !k.is_empty() && k.len() <= 256);
+    let key = key.ok_or_else(|| {
+        Problem::bad_request("Idempotency-Key must have 1 to 256 visible characters")
+    })?;
     let key = hash(&[system.id.as_bytes(), &[0], key.as_bytes()]);
     let body = hash(&[bytes]);
     let now = app.wall_secs();
@@ -146,11 +213,29 @@ where
             }
         }
     };
-    let reused = || Problem::unprocessable("this Idempotency-Key came with another body before; use a new key for a new request");
+    let reused = || {
+        Problem::unprocessable(
+            "this Idempotency-Key came with another body before; use a new key for a new request",
+        )
+    };
     match earlier {
-        Some(Repeat::Running) => Err(Problem::conflict("the first request with this Idempotency-Key is still being answered; try again in a moment")),
-        Some(Repeat::Done(b, answer)) => if b == body { Ok(answer.as_ref().clone()) } else { Err(reused()) },
-        Some(Repeat::Recorded(b, indexes)) => if b == body { recorded(app, &indexes, language(headers)) } else { Err(reused()) },
+        Some(Repeat::Running) => Err(Problem::conflict(
+            "the first request with this Idempotency-Key is still being answered; try again in a moment",
+        )),
+        Some(Repeat::Done(b, answer)) => {
+            if b == body {
+                Ok(answer.as_ref().clone())
+            } else {
+                Err(reused())
+            }
+        }
+        Some(Repeat::Recorded(b, indexes)) => {
+            if b == body {
+                recorded(app, &indexes, language(headers))
+            } else {
+                Err(reused())
+            }
+        }
         None => {
             let answer = work(format!("{key} {body}")).await;
             let mut repeats = app.repeats.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +278,8 @@ fn recorded(app: &App, indexes: &[u64], lang: Lang) -> Result<Value, Problem> {
     let mut answers = Vec::new();
     for index in indexes {
         let receipt = app.reader.receipt(*index).map_err(|_| broken(()))?;
-        let record: kepil_gate::record::Record = serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken(()))?;
+        let record: kepil_gate::record::Record =
+            serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken(()))?;
         let scene = law.gate.scene_of(&record).map_err(|_| broken(()))?;
         let decision = law.gate.decide(scene.clone());
         let entry = json!({"index": index, "receipt": json::parse(receipt.to_json().as_bytes()).map_err(|_| broken(()))?});
@@ -213,51 +299,92 @@ async fn evaluation(State(app): State<Shared>, request: Request) -> Result<Respo
     let system = app.door.who(request.headers(), app.wall_secs())?;
     let (headers, bytes, value) = body(&app, request).await?;
     let e = authzen::evaluation(&value)?;
-    let answer = once(&app, &system, &headers, &bytes, async |repeat| single(&app, &system, &headers, e, repeat).await).await?;
+    let answer = once(&app, &system, &headers, &bytes, async |repeat| {
+        single(&app, &system, &headers, e, repeat).await
+    })
+    .await?;
     Ok(Json(answer).into_response())
 }
 
-async fn single(app: &App, system: &System, headers: &HeaderMap, e: Evaluation, repeat: String) -> Result<Value, Problem> {
-    let caller = Caller { system, request: request_id(headers), lang: language(headers), repeat, full_receipts: true };
+async fn single(
+    app: &App,
+    system: &System,
+    headers: &HeaderMap,
+    e: Evaluation,
+    repeat: String,
+) -> Result<Value, Problem> {
+    let caller = Caller {
+        system,
+        request: request_id(headers),
+        lang: language(headers),
+        repeat,
+        full_receipts: true,
+    };
     // What cannot be understood is an error of the request, said before anything is recorded.
     evaluate::scene(&app.law.load(), &caller, &e, app.now()).map_err(Problem::bad_request)?;
     let mut answers = evaluate::run(app, &caller, vec![Ok(e)], Semantic::ExecuteAll).await?;
-    answers.pop().ok_or_else(|| Problem::internal("an evaluation has no answer"))
+    answers
+        .pop()
+        .ok_or_else(|| Problem::internal("an evaluation has no answer"))
 }
 
 async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let system = app.door.who(request.headers(), app.wall_secs())?;
     let (headers, bytes, value) = body(&app, request).await?;
     let batch = authzen::batch(&value, app.config.limits.batch)?;
-    let answer = once(&app, &system, &headers, &bytes, async |repeat| match batch {
-        Batch::Single(e) => single(&app, &system, &headers, *e, repeat).await,
-        Batch::Many(items, semantic) => {
-            let caller = Caller { system: &system, request: request_id(&headers), lang: language(&headers), repeat, full_receipts: false };
-            let answers = evaluate::run(&app, &caller, items, semantic).await?;
-            Ok(json!({ "evaluations": answers }))
-        }
-    })
+    let answer = once(
+        &app,
+        &system,
+        &headers,
+        &bytes,
+        async |repeat| match batch {
+            Batch::Single(e) => single(&app, &system, &headers, *e, repeat).await,
+            Batch::Many(items, semantic) => {
+                let caller = Caller {
+                    system: &system,
+                    request: request_id(&headers),
+                    lang: language(&headers),
+                    repeat,
+                    full_receipts: false,
+                };
+                let answers = evaluate::run(&app, &caller, items, semantic).await?;
+                Ok(json!({ "evaluations": answers }))
+            }
+        },
+    )
     .await?;
     Ok(Json(answer).into_response())
 }
 
 async fn token(State(app): State<Shared>, request: Request) -> Response {
-    let bad = |status: StatusCode, r: TokenRefusal| (status, [(header::CACHE_CONTROL, "no-store")], Json(r)).into_response();
+    let bad = |status: StatusCode, r: TokenRefusal| {
+        (status, [(header::CACHE_CONTROL, "no-store")], Json(r)).into_response()
+    };
     let Ok(axum::Form(form)) = axum::Form::<TokenForm>::from_request(request, &()).await else {
-        let refusal = TokenRefusal { error: "invalid_request", error_description: "send the form as application/x-www-form-urlencoded".into() };
+        let refusal = TokenRefusal {
+            error: "invalid_request",
+            error_description: "send the form as application/x-www-form-urlencoded".into(),
+        };
         return bad(StatusCode::BAD_REQUEST, refusal);
     };
     let mut random = [0; 32];
     if getrandom::fill(&mut random).is_err() {
         return Problem::internal("no randomness is to be had; try again").into_response();
     }
-    match app.door.issue(&form, &app.law.load().register, app.wall_secs(), random) {
+    match app
+        .door
+        .issue(&form, &app.law.load().register, app.wall_secs(), random)
+    {
         Ok(answer) => {
             app.metrics.tokens.inc();
             ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
         }
         Err(refusal) => {
-            let status = if refusal.error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+            let status = if refusal.error == "invalid_client" {
+                StatusCode::UNAUTHORIZED
+            } else {
+                StatusCode::BAD_REQUEST
+            };
             bad(status, refusal)
         }
     }
@@ -274,10 +401,16 @@ async fn discovery(State(app): State<Shared>) -> Json<Value> {
 }
 
 async fn ready(State(app): State<Shared>) -> Response {
-    let health = app.log.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(kepil_store::log::Log::health);
+    let health = app
+        .log
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()
+        .map(kepil_store::log::Log::health);
     match health {
         Some(h) if h.failed.is_none() => "ready\n".into_response(),
-        _ => Problem::unrecordable("the ledger takes no entries; see the log of the node").into_response(),
+        _ => Problem::unrecordable("the ledger takes no entries; see the log of the node")
+            .into_response(),
     }
 }
 
@@ -286,11 +419,24 @@ async fn metrics(State(app): State<Shared>) -> Response {
     ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
 }
 
-async fn statute(State(app): State<Shared>, Path((act, number)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
+async fn statute(
+    State(app): State<Shared>,
+    Path((act, number)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
     let law = app.law.load();
     let id = format!("{act}#{number}");
-    let (_, p) = law.gate.book().provision(&id).ok_or_else(|| Problem::not_found("no such provision"))?;
-    let reliance = app.reliance.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default();
+    let (_, p) = law
+        .gate
+        .book()
+        .provision(&id)
+        .ok_or_else(|| Problem::not_found("no such provision"))?;
+    let reliance = app
+        .reliance
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&id)
+        .copied()
+        .unwrap_or_default();
     Ok(Json(json!({
         "id": p.id, "text": p.text, "confidence": p.confidence, "needs_text": p.needs_text,
         "from": p.span.from.to_rfc3339(), "to": p.span.to.map(kepil_terms::Instant::to_rfc3339),
@@ -300,15 +446,28 @@ async fn statute(State(app): State<Shared>, Path((act, number)): Path<(String, S
 
 async fn log_key(State(app): State<Shared>) -> String {
     let log = app.log.lock().unwrap_or_else(PoisonError::into_inner);
-    log.as_ref().map(|l| format!("{}\n", l.verifying_key())).unwrap_or_default()
+    log.as_ref()
+        .map(|l| format!("{}\n", l.verifying_key()))
+        .unwrap_or_default()
 }
 
 fn published(app: &App, path: &str) -> Response {
     let file = app.config.data_dir.join("ledger").join("log").join(path);
     match std::fs::read(file) {
         Ok(bytes) => {
-            let (kind, cache) = if path == "checkpoint" { ("text/plain; charset=utf-8", "no-cache") } else { ("application/octet-stream", "public, max-age=31536000, immutable") };
-            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], Body::from(bytes)).into_response()
+            let (kind, cache) = if path == "checkpoint" {
+                ("text/plain; charset=utf-8", "no-cache")
+            } else {
+                (
+                    "application/octet-stream",
+                    "public, max-age=31536000, immutable",
+                )
+            };
+            (
+                [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)],
+                Body::from(bytes),
+            )
+                .into_response()
         }
         Err(_) => Problem::not_found("the log has not published this yet").into_response(),
     }
@@ -327,33 +486,49 @@ async fn tile(State(app): State<Shared>, Path(path): Path<String>) -> Response {
     }
 }
 
-async fn conformance_one(State(app): State<Shared>, request: Request) -> Result<Json<Value>, Problem> {
+async fn conformance_one(
+    State(app): State<Shared>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
     let (_, _, value) = body(&app, request).await?;
     let e = authzen::evaluation(&value)?;
-    let c = app.conformance.as_ref().ok_or_else(|| Problem::not_found("the conformance tenant is off"))?;
+    let c = app
+        .conformance
+        .as_ref()
+        .ok_or_else(|| Problem::not_found("the conformance tenant is off"))?;
     Ok(Json(json!({"decision": c.decide(&e)})))
 }
 
-async fn conformance_many(State(app): State<Shared>, request: Request) -> Result<Json<Value>, Problem> {
+async fn conformance_many(
+    State(app): State<Shared>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
     let (_, _, value) = body(&app, request).await?;
-    let c = app.conformance.as_ref().ok_or_else(|| Problem::not_found("the conformance tenant is off"))?;
-    Ok(Json(match authzen::batch(&value, app.config.limits.batch)? {
-        Batch::Single(e) => json!({"decision": c.decide(&e)}),
-        Batch::Many(items, semantic) => {
-            let mut out = Vec::new();
-            for item in items {
-                let permitted = item.as_ref().is_ok_and(|e| c.decide(e));
-                out.push(match item {
+    let c = app
+        .conformance
+        .as_ref()
+        .ok_or_else(|| Problem::not_found("the conformance tenant is off"))?;
+    Ok(Json(
+        match authzen::batch(&value, app.config.limits.batch)? {
+            Batch::Single(e) => json!({"decision": c.decide(&e)}),
+            Batch::Many(items, semantic) => {
+                let mut out = Vec::new();
+                for item in items {
+                    let permitted = item.as_ref().is_ok_and(|e| c.decide(e));
+                    out.push(match item {
                     Ok(_) => json!({ "decision": permitted }),
                     Err(e) => json!({"decision": false, "context": {"error": {"status": 400, "message": e}}}),
                 });
-                if (semantic == Semantic::DenyOnFirstDeny && !permitted) || (semantic == Semantic::PermitOnFirstPermit && permitted) {
-                    break;
+                    if (semantic == Semantic::DenyOnFirstDeny && !permitted)
+                        || (semantic == Semantic::PermitOnFirstPermit && permitted)
+                    {
+                        break;
+                    }
                 }
+                json!({ "evaluations": out })
             }
-            json!({ "evaluations": out })
-        }
-    }))
+        },
+    ))
 }
 
 async fn conformance_discovery(State(app): State<Shared>) -> Json<Value> {
@@ -364,4 +539,3 @@ async fn conformance_discovery(State(app): State<Shared>) -> Json<Value> {
         "access_evaluations_endpoint": format!("{base}/access/v1/evaluations"),
     }))
 }
-

@@ -64,14 +64,25 @@ pub fn pack_files(config: &Config) -> Result<Vec<File>, ServeError> {
 }
 
 fn walk(root: &Path, dir: &Path, out: &mut Vec<File>) -> Result<(), ServeError> {
-    let say = |p: &Path, e: std::io::Error| ServeError::Law(format!("reading {}: {e}", p.display()));
+    let say =
+        |p: &Path, e: std::io::Error| ServeError::Law(format!("reading {}: {e}", p.display()));
     for entry in std::fs::read_dir(dir).map_err(|e| say(dir, e))? {
         let path = entry.map_err(|e| say(dir, e))?.path();
         if path.is_dir() {
             walk(root, &path, out)?;
-        } else if path.extension().is_some_and(|e| ["md", "yaml", "cedarschema"].iter().any(|x| e == *x)) {
-            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            out.push((name, std::fs::read_to_string(&path).map_err(|e| say(&path, e))?));
+        } else if path
+            .extension()
+            .is_some_and(|e| ["md", "yaml", "cedarschema"].iter().any(|x| e == *x))
+        {
+            let name = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
+            out.push((
+                name,
+                std::fs::read_to_string(&path).map_err(|e| say(&path, e))?,
+            ));
         }
     }
     Ok(())
@@ -82,12 +93,16 @@ fn walk(root: &Path, dir: &Path, out: &mut Vec<File>) -> Result<(), ServeError> 
 /// # Errors
 /// When either is broken; a running node keeps what it has.
 pub fn load_law(config: &Config) -> Result<Law, ServeError> {
-    let options = PackOptions { assumed: config.danger_assumed_law, draft: false };
+    let options = PackOptions {
+        assumed: config.danger_assumed_law,
+        draft: false,
+    };
     let book = load(&pack_files(config)?, options).map_err(|e| ServeError::Law(e.to_string()))?;
     let gate = Gate::new(Arc::new(book)).map_err(|e| ServeError::Law(e.to_string()))?;
     let path = config.data_dir.join("register.json");
     let file: RegisterFile = match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| ServeError::Register(format!("{}: {e}", path.display())))?,
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|e| ServeError::Register(format!("{}: {e}", path.display())))?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => RegisterFile::default(),
         Err(e) => return Err(ServeError::Register(format!("{}: {e}", path.display()))),
     };
@@ -97,7 +112,10 @@ pub fn load_law(config: &Config) -> Result<Law, ServeError> {
 
 /// The name of the log, from the public address.
 fn origin(config: &Config) -> Result<KeyName, ServeError> {
-    let host = config.public_url.split_once("://").map_or(config.public_url.as_str(), |(_, h)| h);
+    let host = config
+        .public_url
+        .split_once("://")
+        .map_or(config.public_url.as_str(), |(_, h)| h);
     KeyName::new(format!("{host}/log").as_str()).map_err(|e| ServeError::Ledger(e.to_string()))
 }
 
@@ -117,15 +135,33 @@ fn log_key(config: &Config) -> Result<KeyFile, ServeError> {
 /// # Errors
 /// When any of them is broken; the node does not start half.
 pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>, ServeError> {
-    let say = |e: std::io::Error| ServeError::Environment(format!("preparing {}: {e}", config.data_dir.display()));
+    let say = |e: std::io::Error| {
+        ServeError::Environment(format!("preparing {}: {e}", config.data_dir.display()))
+    };
     std::fs::create_dir_all(&config.data_dir).map_err(say)?;
     let law = load_law(&config)?;
     let key = log_key(&config)?;
     let options = Options::new(origin(&config)?, *key.seed(), Arc::clone(&event_clock));
-    let log = Log::open(&config.data_dir.join("ledger"), options).map_err(|e| ServeError::Ledger(said(&e)))?;
-    let conformance = if config.danger_conformance_tenant { Some(Conformance::load().map_err(ServeError::Law)?) } else { None };
+    let log = Log::open(&config.data_dir.join("ledger"), options)
+        .map_err(|e| ServeError::Ledger(said(&e)))?;
+    // Beside the published files, so that a copy of the folder can be checked on its own.
+    let key_text = format!("{}\n", log.verifying_key());
+    std::fs::write(
+        config.data_dir.join("ledger").join("log").join("key"),
+        key_text,
+    )
+    .map_err(say)?;
+    let conformance = if config.danger_conformance_tenant {
+        Some(Conformance::load().map_err(ServeError::Law)?)
+    } else {
+        None
+    };
     let app = Arc::new(App {
-        door: Door::new(&config.public_url, config.tokens.ttl_secs, config.tokens.assertion_secs),
+        door: Door::new(
+            &config.public_url,
+            config.tokens.ttl_secs,
+            config.tokens.assertion_secs,
+        ),
         law: ArcSwap::from_pointee(law),
         clock: event_clock,
         wall,
@@ -159,13 +195,21 @@ fn said(e: &dyn std::error::Error) -> String {
 ///
 /// # Errors
 /// When the address cannot be had, or the log does not close well.
-pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+pub async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
     let router = routes::router(Arc::clone(&app));
     axum::serve(listener, router)
         .with_graceful_shutdown(stop)
         .await
         .map_err(|e| ServeError::Environment(e.to_string()))?;
-    let log = app.log.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let log = app
+        .log
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     match log {
         Some(log) => log.close().map_err(|e| ServeError::Ledger(said(&e))),
         None => Ok(()),
@@ -177,7 +221,9 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
 /// # Errors
 /// When it is taken or not ours.
 pub async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen.to_string(), e))
+    TcpListener::bind(config.listen)
+        .await
+        .map_err(|e| ServeError::Listen(config.listen.to_string(), e))
 }
 
 /// Loads law and registers anew; on any fault the node keeps the old ones and says why.
@@ -188,6 +234,8 @@ pub fn reload(app: &App) {
             app.law.store(Arc::new(law));
             tracing::info!(%pack, "law and registers were loaded anew");
         }
-        Err(e) => tracing::error!(error = %e, "the reload failed; the node keeps the law and the registers it had"),
+        Err(e) => {
+            tracing::error!(error = %e, "the reload failed; the node keeps the law and the registers it had")
+        }
     }
 }

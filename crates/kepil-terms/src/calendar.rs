@@ -90,11 +90,26 @@ mod tests {
     fn weekends_holidays_and_moved_days_count_as_they_should() {
         let c = calendar();
         let d = |s: &str| Day::parse(s).unwrap();
-        assert_eq!(c.add_working_days(d("2026-09-07"), 3).unwrap(), d("2026-09-10"));
-        assert_eq!(c.add_working_days(d("2026-10-09"), 1).unwrap(), d("2026-10-12"));
-        assert_eq!(c.add_working_days(d("2026-10-23"), 1).unwrap(), d("2026-10-27"));
-        assert_eq!(c.add_working_days(d("2026-10-30"), 1).unwrap(), d("2026-10-31"));
-        assert_eq!(c.add_working_days(d("2026-09-01"), 0).unwrap(), d("2026-09-01"));
+        assert_eq!(
+            c.add_working_days(d("2026-09-07"), 3).unwrap(),
+            d("2026-09-10")
+        );
+        assert_eq!(
+            c.add_working_days(d("2026-10-09"), 1).unwrap(),
+            d("2026-10-12")
+        );
+        assert_eq!(
+            c.add_working_days(d("2026-10-23"), 1).unwrap(),
+            d("2026-10-27")
+        );
+        assert_eq!(
+            c.add_working_days(d("2026-10-30"), 1).unwrap(),
+            d("2026-10-31")
+        );
+        assert_eq!(
+            c.add_working_days(d("2026-09-01"), 0).unwrap(),
+            d("2026-09-01")
+        );
     }
 
     #[test]

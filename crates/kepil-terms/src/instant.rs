@@ -105,7 +105,11 @@ impl Instant {
     pub fn to_rfc3339(self) -> String {
         let l = self.local();
         let ms = self.0.rem_euclid(1000);
-        let frac = if ms == 0 { String::new() } else { format!(".{ms:03}") };
+        let frac = if ms == 0 {
+            String::new()
+        } else {
+            format!(".{ms:03}")
+        };
         format!(
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{frac}+{:02}:00",
             l.year(),
@@ -248,7 +252,11 @@ mod tests {
             Instant::parse("9999-01-01T00:00:00Z"),
             Err(InstantError::OutOfRange(_))
         ));
-        for odd in ["2026-07-12T10:00:00+05:45", "2026-07-12T10:00:00-11:30", "2026-07-12T10:00+05:00"] {
+        for odd in [
+            "2026-07-12T10:00:00+05:45",
+            "2026-07-12T10:00:00-11:30",
+            "2026-07-12T10:00+05:00",
+        ] {
             assert!(Instant::parse(odd).is_ok(), "{odd}");
         }
     }
@@ -270,7 +278,16 @@ mod tests {
 
     #[test]
     fn months_clamp_and_leap_years_hold() {
-        assert_eq!(Day::parse("2026-01-31").unwrap().plus_months(1).to_string(), "2026-02-28");
-        assert_eq!(Day::parse("2028-02-29").unwrap().plus_months(12).to_string(), "2029-02-28");
+        assert_eq!(
+            Day::parse("2026-01-31").unwrap().plus_months(1).to_string(),
+            "2026-02-28"
+        );
+        assert_eq!(
+            Day::parse("2028-02-29")
+                .unwrap()
+                .plus_months(12)
+                .to_string(),
+            "2029-02-28"
+        );
     }
 }

@@ -5,7 +5,9 @@ use crate::instant::{Day, Instant};
 
 /// A length of time that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a term; write an ISO 8601 duration such as P14D, P3M, P1Y, PT2H, or working days such as P3WD")]
+#[error(
+    "`{0}` is not a term; write an ISO 8601 duration such as P14D, P3M, P1Y, PT2H, or working days such as P3WD"
+)]
 pub struct TermError(String);
 
 /// A length of time in the law.
@@ -35,7 +37,11 @@ impl Term {
             return u32::try_from(n).map(Term::WorkingDays).map_err(|_| bad());
         }
         if let Some(time) = body.strip_prefix('T') {
-            let (n, ms) = match (time.strip_suffix('H'), time.strip_suffix('M'), time.strip_suffix('S')) {
+            let (n, ms) = match (
+                time.strip_suffix('H'),
+                time.strip_suffix('M'),
+                time.strip_suffix('S'),
+            ) {
                 (Some(n), _, _) => (n, 3_600_000),
                 (_, Some(n), _) => (n, 60_000),
                 (_, _, Some(n)) => (n, 1000),
@@ -43,7 +49,11 @@ impl Term {
             };
             return Ok(Term::Millis(number(n).ok_or_else(bad)? * ms));
         }
-        match (body.strip_suffix('Y'), body.strip_suffix('M'), body.strip_suffix('D')) {
+        match (
+            body.strip_suffix('Y'),
+            body.strip_suffix('M'),
+            body.strip_suffix('D'),
+        ) {
             (Some(n), _, _) => Ok(Term::Months(number(n).ok_or_else(bad)? * 12)),
             (_, Some(n), _) => Ok(Term::Months(number(n).ok_or_else(bad)?)),
             (_, _, Some(n)) => Ok(Term::Days(number(n).ok_or_else(bad)?)),
@@ -115,7 +125,9 @@ mod tests {
     #[test]
     fn a_year_of_trial_ends_on_the_same_hour() {
         let from = Instant::parse("2026-07-20T00:00:00+05:00").unwrap();
-        let over = Term::Months(12).over_exact(from, &Calendar::default()).unwrap();
+        let over = Term::Months(12)
+            .over_exact(from, &Calendar::default())
+            .unwrap();
         assert_eq!(over, Instant::parse("2027-07-20T00:00:00+05:00").unwrap());
     }
 }

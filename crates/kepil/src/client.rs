@@ -27,7 +27,9 @@ impl Keys {
     pub fn new() -> Result<Self, Failure> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(environment)?;
-        Ok(Self { signing: SigningKey::from_bytes(&seed) })
+        Ok(Self {
+            signing: SigningKey::from_bytes(&seed),
+        })
     }
 
     /// The public key as a JWK.
@@ -38,12 +40,19 @@ impl Keys {
 
     /// A signed client assertion.
     pub fn assertion(&self, system: &str, audience: &str) -> Result<String, Failure> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
         let mut jti = [0; 16];
         getrandom::fill(&mut jti).map_err(environment)?;
         let claims = json!({"iss": system, "sub": system, "aud": audience, "iat": now, "exp": now + 120, "jti": URL_SAFE_NO_PAD.encode(jti)});
         let der = self.signing.to_pkcs8_der().map_err(input)?;
-        encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_der(der.as_bytes())).map_err(input)
+        encode(
+            &Header::new(Algorithm::EdDSA),
+            &claims,
+            &EncodingKey::from_ed_der(der.as_bytes()),
+        )
+        .map_err(input)
     }
 }
 
@@ -62,7 +71,10 @@ impl Client {
             .http_status_as_error(false)
             .build()
             .into();
-        Self { agent, base: base.trim_end_matches('/').to_owned() }
+        Self {
+            agent,
+            base: base.trim_end_matches('/').to_owned(),
+        }
     }
 
     /// Gets an access token for a system.
@@ -70,12 +82,22 @@ impl Client {
         let assertion = keys.assertion(system, &format!("{}/oauth/token", self.base))?;
         let form = [
             ("grant_type", "client_credentials"),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
             ("client_assertion", assertion.as_str()),
         ];
-        let mut answer = self.agent.post(format!("{}/oauth/token", self.base)).send_form(form).map_err(environment)?;
+        let mut answer = self
+            .agent
+            .post(format!("{}/oauth/token", self.base))
+            .send_form(form)
+            .map_err(environment)?;
         let body: Value = answer.body_mut().read_json().map_err(environment)?;
-        body.get("access_token").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| environment(format!("no token for {system}: {body}")))
+        body.get("access_token")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .ok_or_else(|| environment(format!("no token for {system}: {body}")))
     }
 
     /// Asks for one evaluation.
@@ -92,18 +114,39 @@ impl Client {
 
     /// Reads a small text.
     pub fn text(&self, path: &str) -> Result<String, Failure> {
-        let mut answer = self.agent.get(format!("{}{path}", self.base)).call().map_err(environment)?;
+        let mut answer = self
+            .agent
+            .get(format!("{}{path}", self.base))
+            .call()
+            .map_err(environment)?;
         let text = answer.body_mut().read_to_string().map_err(environment)?;
-        if answer.status().is_success() { Ok(text) } else { Err(environment(format!("{path}: {}", answer.status()))) }
+        if answer.status().is_success() {
+            Ok(text)
+        } else {
+            Err(environment(format!("{path}: {}", answer.status())))
+        }
     }
 }
 
 impl TileSource for Client {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
-        let failed = |e: &dyn std::fmt::Display| SourceError { path: path.to_owned(), source: e.to_string().into() };
-        let mut answer = self.agent.get(format!("{}/log/{path}", self.base)).call().map_err(|e| failed(&e))?;
+        let failed = |e: &dyn std::fmt::Display| SourceError {
+            path: path.to_owned(),
+            source: e.to_string().into(),
+        };
+        let mut answer = self
+            .agent
+            .get(format!("{}/log/{path}", self.base))
+            .call()
+            .map_err(|e| failed(&e))?;
         match answer.status().as_u16() {
-            200 => answer.body_mut().with_config().limit(64 << 20).read_to_vec().map(Some).map_err(|e| failed(&e)),
+            200 => answer
+                .body_mut()
+                .with_config()
+                .limit(64 << 20)
+                .read_to_vec()
+                .map(Some)
+                .map_err(|e| failed(&e)),
             404 => Ok(None),
             other => Err(failed(&format!("status {other}"))),
         }

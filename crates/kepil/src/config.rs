@@ -19,7 +19,8 @@ pub enum Config {
 
 /// Reads a configuration file.
 pub fn read(file: &Path) -> Result<NodeConfig, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|e| environment(format!("reading {}: {e}", file.display())))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| environment(format!("reading {}: {e}", file.display())))?;
     NodeConfig::parse(&text).map_err(|e| input(format!("{}: {e}", file.display())))
 }
 
@@ -32,9 +33,16 @@ pub fn run(command: &Config, json: bool) -> Result<(), Failure> {
             let warnings = config.warnings();
             let systems = law.register.systems().count();
             if json {
-                println!("{}", serde_json::json!({"ok": true, "warnings": warnings, "systems": systems, "pack": kepil_gate::record::hex(&law.gate.book().hash)}));
+                println!(
+                    "{}",
+                    serde_json::json!({"ok": true, "warnings": warnings, "systems": systems, "pack": kepil_gate::record::hex(&law.gate.book().hash)})
+                );
             } else {
-                println!("The configuration holds. Listening on {}, data in {}, {systems} registered systems.", config.listen, config.data_dir.display());
+                println!(
+                    "The configuration holds. Listening on {}, data in {}, {systems} registered systems.",
+                    config.listen,
+                    config.data_dir.display()
+                );
                 for w in warnings {
                     println!("Think about: {w}");
                 }

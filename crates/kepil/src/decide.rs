@@ -32,11 +32,14 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
     let gate = args.pack.gate()?;
     let baselines = Baselines::load(&gate).map_err(input)?;
     let name = args.file.display().to_string();
-    let text = std::fs::read_to_string(&args.file).map_err(|e| environment(format!("reading {name}: {e}")))?;
+    let text = std::fs::read_to_string(&args.file)
+        .map_err(|e| environment(format!("reading {name}: {e}")))?;
     let situations = read(&name, &text)?;
     let mut worst = Verdict::Ok;
     for (id, s) in &situations {
-        let scene = s.scene(&gate, &baselines, None).map_err(|e| input(format!("{name}: {id}: {e}")))?;
+        let scene = s
+            .scene(&gate, &baselines, None)
+            .map_err(|e| input(format!("{name}: {id}: {e}")))?;
         let d = gate.decide(scene);
         worst = worst.max(d.verdict);
         if json {
@@ -52,15 +55,27 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
             people(&gate, id, &d, args);
         }
     }
-    if worst == Verdict::Ok { Ok(()) } else { Err(Failure::Finding) }
+    if worst == Verdict::Ok {
+        Ok(())
+    } else {
+        Err(Failure::Finding)
+    }
 }
 
 fn read(name: &str, text: &str) -> Result<Vec<(String, Situation)>, Failure> {
     if name.ends_with(".md") {
         let blocks = kepil_law::case::blocks(name, text).map_err(input)?;
-        return blocks.iter().map(|b| Case::parse(&b.text).map(|c| (c.id, c.situation)).map_err(|e| input(format!("{name}:{}: {e}", b.line)))).collect();
+        return blocks
+            .iter()
+            .map(|b| {
+                Case::parse(&b.text)
+                    .map(|c| (c.id, c.situation))
+                    .map_err(|e| input(format!("{name}:{}: {e}", b.line)))
+            })
+            .collect();
     }
-    let situation: Situation = serde_saphyr::from_str(text).map_err(|e| input(format!("{name}: {e}")))?;
+    let situation: Situation =
+        serde_saphyr::from_str(text).map_err(|e| input(format!("{name}: {e}")))?;
     Ok(vec![("the request".into(), situation)])
 }
 
@@ -71,13 +86,23 @@ fn people(gate: &Gate, id: &str, d: &kepil_gate::Decision, args: &Args) {
         println!("  ground  {} ({}): {}", g.source, g.category, g.text);
     }
     for r in &why.reasons {
-        let mark = if r.outcome == Outcome::Pass.as_str() { "passes" } else { r.outcome };
-        println!("  {mark:<7} {} {}: {} [{}]", r.test, r.name, r.text, r.source);
+        let mark = if r.outcome == Outcome::Pass.as_str() {
+            "passes"
+        } else {
+            r.outcome
+        };
+        println!(
+            "  {mark:<7} {} {}: {} [{}]",
+            r.test, r.name, r.text, r.source
+        );
     }
     for o in &d.obligations {
         println!("  must    {}", serde_json::to_string(o).unwrap_or_default());
     }
     if !why.not_yet_in_force.is_empty() {
-        println!("  not in force yet, so not credited: {}", why.not_yet_in_force.join(" "));
+        println!(
+            "  not in force yet, so not credited: {}",
+            why.not_yet_in_force.join(" ")
+        );
     }
 }

@@ -41,16 +41,29 @@ fn empty(dir: &Path) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(dir).map_err(say)?;
     if std::fs::read_dir(dir).map_err(say)?.next().is_some() {
-        return Err(environment(format!("{} is not empty and no demo made it; choose another folder with --dir", dir.display())));
+        return Err(environment(format!(
+            "{} is not empty and no demo made it; choose another folder with --dir",
+            dir.display()
+        )));
     }
-    std::fs::write(dir.join(MARK), "made by kepil demo; a new demo empties this folder\n").map_err(say)
+    std::fs::write(
+        dir.join(MARK),
+        "made by kepil demo; a new demo empties this folder\n",
+    )
+    .map_err(say)
 }
 
 pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
     empty(&args.dir)?;
-    crate::serve::logs(&LogConfig { level: "warn".into(), format: "text".into() });
+    crate::serve::logs(&LogConfig {
+        level: "warn".into(),
+        format: "text".into(),
+    });
     let stage = stage::build(&args.dir)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(environment)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(environment)?;
     runtime.block_on(async {
         let mut config = Config {
             listen: args.listen,
@@ -122,7 +135,10 @@ fn check(base: &str, json: bool) -> Result<(), Failure> {
         return Err(Failure::Finding);
     }
     if !json {
-        println!("\nThe log was read back over HTTP and rebuilt: {} entries, every hash holds under the signed root.", report.entries_checked);
+        println!(
+            "\nThe log was read back over HTTP and rebuilt: {} entries, every hash holds under the signed root.",
+            report.entries_checked
+        );
     }
     Ok(())
 }

@@ -62,8 +62,28 @@ pub enum Law {
 pub fn run(command: Law, json: bool) -> Result<(), Failure> {
     match command {
         Law::Check { pack } => check::run(&pack, json),
-        Law::Show { pack, id, lang, node } => show::show(&pack, &id, lang, node.as_deref(), json),
+        Law::Show {
+            pack,
+            id,
+            lang,
+            node,
+        } => show::show(&pack, &id, lang, node.as_deref(), json),
         Law::List { pack, lang } => show::list(&pack, lang, json),
-        Law::Test { pack, files, only, all, tests } => test::run(&pack, &files, &test::Show { only, all, tests, json }),
+        Law::Test {
+            pack,
+            files,
+            only,
+            all,
+            tests,
+        } => test::run(
+            &pack,
+            &files,
+            &test::Show {
+                only,
+                all,
+                tests,
+                json,
+            },
+        ),
     }
 }

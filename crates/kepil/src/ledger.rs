@@ -64,10 +64,14 @@ impl Place {
         }
         let given = Path::new(text);
         // The folder of a node, of its ledger, or of the published files.
-        let log = [given.join("ledger").join("log"), given.join("log"), given.to_path_buf()]
-            .into_iter()
-            .find(|p| p.join("checkpoint").exists())
-            .unwrap_or_else(|| given.to_path_buf());
+        let log = [
+            given.join("ledger").join("log"),
+            given.join("log"),
+            given.to_path_buf(),
+        ]
+        .into_iter()
+        .find(|p| p.join("checkpoint").exists())
+        .unwrap_or_else(|| given.to_path_buf());
         Place::Folder(DirSource::new(&log), log)
     }
 
@@ -77,7 +81,12 @@ impl Place {
             (None, Place::Node(c)) => c.text("/log/key")?,
             (None, Place::Folder(_, log)) => {
                 let path = log.join("key");
-                std::fs::read_to_string(&path).map_err(|e| environment(format!("reading {}: {e}; give the key with --key", path.display())))?
+                std::fs::read_to_string(&path).map_err(|e| {
+                    environment(format!(
+                        "reading {}: {e}; give the key with --key",
+                        path.display()
+                    ))
+                })?
             }
         };
         VerifyingKey::parse(text.trim()).map_err(|e| input(format!("the log's key: {e}")))
@@ -104,14 +113,20 @@ pub fn run(command: &Ledger, json: bool) -> Result<(), Failure> {
 fn head(place: &str, key: &KeyArg, json: bool) -> Result<(), Failure> {
     let place = Place::new(place);
     let key = place.key(key)?;
-    let text = place.read("checkpoint").map_err(said)?.ok_or_else(|| environment("there is no checkpoint; nothing was published yet"))?;
+    let text = place
+        .read("checkpoint")
+        .map_err(said)?
+        .ok_or_else(|| environment("there is no checkpoint; nothing was published yet"))?;
     let signed = checkpoint::parse(&text).map_err(input)?;
     let c = signed.verify(&key).map_err(|e| {
         println!("The checkpoint is not signed by this key: {e}");
         Failure::Finding
     })?;
     if json {
-        println!("{}", serde_json::json!({"origin": c.origin.to_string(), "size": c.size, "checkpoint": String::from_utf8_lossy(&text)}));
+        println!(
+            "{}",
+            serde_json::json!({"origin": c.origin.to_string(), "size": c.size, "checkpoint": String::from_utf8_lossy(&text)})
+        );
     } else {
         print!("{}", String::from_utf8_lossy(&text));
         println!("\n{} entries, signed by {key}", c.size);
@@ -125,7 +140,8 @@ fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Re
     let older = match since {
         None => None,
         Some(f) => {
-            let bytes = std::fs::read(f).map_err(|e| environment(format!("reading {}: {e}", f.display())))?;
+            let bytes = std::fs::read(f)
+                .map_err(|e| environment(format!("reading {}: {e}", f.display())))?;
             let signed = checkpoint::parse(&bytes).map_err(input)?;
             Some(signed.verify(&key).map_err(input)?.clone())
         }
@@ -135,12 +151,22 @@ fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Re
     if json {
         println!("{}", serde_json::to_string(&report).map_err(input)?);
     } else {
-        println!("{}: {} entries and {} tiles read and rebuilt.", report.origin, report.entries_checked, report.tiles_checked);
+        println!(
+            "{}: {} entries and {} tiles read and rebuilt.",
+            report.origin, report.entries_checked, report.tiles_checked
+        );
         for f in &report.findings {
             println!("  finding: {f}");
         }
         if good {
-            println!("Everything holds: every entry hashes into the signed root{}.", if older.is_some() { ", and the log grew from the earlier checkpoint" } else { "" });
+            println!(
+                "Everything holds: every entry hashes into the signed root{}.",
+                if older.is_some() {
+                    ", and the log grew from the earlier checkpoint"
+                } else {
+                    ""
+                }
+            );
         } else {
             println!("The log does NOT hold.");
         }
@@ -149,36 +175,58 @@ fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Re
 }
 
 fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(), Failure> {
-    let bytes = std::fs::read(file).map_err(|e| environment(format!("reading {}: {e}", file.display())))?;
-    let inner = serde_json::from_slice::<serde_json::Value>(&bytes).ok().and_then(|v| v.pointer("/context/entry/receipt").cloned());
+    let bytes =
+        std::fs::read(file).map_err(|e| environment(format!("reading {}: {e}", file.display())))?;
+    let inner = serde_json::from_slice::<serde_json::Value>(&bytes)
+        .ok()
+        .and_then(|v| v.pointer("/context/entry/receipt").cloned());
     let bytes = match inner {
         Some(v) => v.to_string().into_bytes(),
         None => bytes,
     };
-    let receipt = Receipt::from_json(&bytes).map_err(|e| input(format!("{}: {e}", file.display())))?;
+    let receipt =
+        Receipt::from_json(&bytes).map_err(|e| input(format!("{}: {e}", file.display())))?;
     let place = log.map(Place::new);
     let key = match (&place, &key.key) {
         (Some(p), _) => p.key(key)?,
-        (None, Some(k)) => VerifyingKey::parse(k).map_err(|e| input(format!("the log's key: {e}")))?,
-        (None, None) => return Err(input("give the log's key with --key, or the log with --log")),
+        (None, Some(k)) => {
+            VerifyingKey::parse(k).map_err(|e| input(format!("the log's key: {e}")))?
+        }
+        (None, None) => {
+            return Err(input(
+                "give the log's key with --key, or the log with --log",
+            ));
+        }
     };
     let verified = match receipt.verify(&key) {
         Ok(v) => v,
         Err(e) => {
             if json {
-                println!("{}", serde_json::json!({"valid": false, "why": e.to_string()}));
+                println!(
+                    "{}",
+                    serde_json::json!({"valid": false, "why": e.to_string()})
+                );
             } else {
                 println!("The receipt does NOT hold: {e}");
             }
             return Err(Failure::Finding);
         }
     };
-    let record = receipt.record().map(|r| String::from_utf8_lossy(r).into_owned());
+    let record = receipt
+        .record()
+        .map(|r| String::from_utf8_lossy(r).into_owned());
     let in_log = place.as_ref().map(|p| verify::receipt(p, &key, &receipt));
     if json {
-        println!("{}", serde_json::json!({"valid": true, "index": verified.index, "time_ms": verified.time_ms, "record": record, "in_log": in_log}));
+        println!(
+            "{}",
+            serde_json::json!({"valid": true, "index": verified.index, "time_ms": verified.time_ms, "record": record, "in_log": in_log})
+        );
     } else {
-        println!("The receipt holds: entry {} was taken at {}.", verified.index, at(verified.time_ms));
+        println!(
+            "The receipt holds: entry {} was taken at {}.",
+            verified.index,
+            at(verified.time_ms)
+        );
         if let Some(r) = &record {
             println!("It opens to this record:\n{r}");
         }
@@ -189,7 +237,11 @@ fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(
             }
         }
     }
-    if in_log.is_some_and(|r| !r.findings.is_empty()) { Err(Failure::Finding) } else { Ok(()) }
+    if in_log.is_some_and(|r| !r.findings.is_empty()) {
+        Err(Failure::Finding)
+    } else {
+        Ok(())
+    }
 }
 
 fn at(ms: u64) -> String {

@@ -16,11 +16,17 @@ pub fn run(file: Option<&Path>) -> Result<(), Failure> {
     for w in config.warnings() {
         tracing::warn!("{w}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(environment)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(environment)?;
     runtime.block_on(async {
         let listener = listen(&config).await.map_err(environment)?;
         let app = open(config, system_clock(), system_clock()).map_err(environment)?;
-        eprintln!("Kepil listens on {}. Stop with Ctrl-C; SIGHUP loads law and registers anew.", app.config.public_url);
+        eprintln!(
+            "Kepil listens on {}. Stop with Ctrl-C; SIGHUP loads law and registers anew.",
+            app.config.public_url
+        );
         let mut hup = signal(SignalKind::hangup()).map_err(environment)?;
         let of_reload = std::sync::Arc::clone(&app);
         tokio::spawn(async move {
@@ -46,7 +52,16 @@ pub async fn stopped() {
 
 /// Starts logging as configured.
 pub fn logs(config: &LogConfig) {
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,kepil={0},kepil_server={0},kepil_store={0}", config.level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = if config.format == "json" { builder.json().try_init() } else { builder.try_init() };
+    let filter = tracing_subscriber::EnvFilter::new(format!(
+        "warn,kepil={0},kepil_server={0},kepil_store={0}",
+        config.level
+    ));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let _ = if config.format == "json" {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
 }

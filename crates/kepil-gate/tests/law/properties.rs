@@ -19,7 +19,11 @@ fn mutate(scene: &mut Scene, change: &Change) {
     let layout = &GATE.book().layout;
     let open: Vec<Slot> = (0u16..)
         .zip(layout.slots())
-        .filter(|(i, d)| !d.derived && !matches!(d.ty, SlotType::Record | SlotType::Strings) && scene.facts.has(*i))
+        .filter(|(i, d)| {
+            !d.derived
+                && !matches!(d.ty, SlotType::Record | SlotType::Strings)
+                && scene.facts.has(*i)
+        })
         .map(|(i, _)| i)
         .collect();
     if open.is_empty() {
@@ -30,9 +34,15 @@ fn mutate(scene: &mut Scene, change: &Change) {
     let terms = |t: u16| GATE.book().vocab.types()[usize::from(t)].terms.len() as u64;
     let value = match (&def.ty, scene.facts.get(slot)) {
         (SlotType::Bool, Value::Bool(b)) => Value::Bool(!b),
-        (SlotType::Long(_), Value::Int(n)) => Value::Int(n + i64::try_from(change.pick % 7).unwrap() - 3),
-        (SlotType::Datetime, Value::Int(n)) => Value::Int(n + (i64::try_from(change.pick % 801).unwrap() - 400) * 86_400_000),
-        (SlotType::Duration, Value::Int(n)) => Value::Int(n + i64::try_from(change.pick % 5).unwrap() * 86_400_000),
+        (SlotType::Long(_), Value::Int(n)) => {
+            Value::Int(n + i64::try_from(change.pick % 7).unwrap() - 3)
+        }
+        (SlotType::Datetime, Value::Int(n)) => {
+            Value::Int(n + (i64::try_from(change.pick % 801).unwrap() - 400) * 86_400_000)
+        }
+        (SlotType::Duration, Value::Int(n)) => {
+            Value::Int(n + i64::try_from(change.pick % 5).unwrap() * 86_400_000)
+        }
         (SlotType::Term(t), _) => Value::Id(u16::try_from(change.pick % terms(*t)).unwrap()),
         (SlotType::Terms(t), Value::Set(m)) => Value::Set(m ^ (1u128 << (change.pick % terms(*t)))),
         _ => return,

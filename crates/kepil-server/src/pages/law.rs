@@ -13,7 +13,8 @@ use std::sync::PoisonError;
 
 fn span(s: &Span, lang: Lang) -> String {
     let w = words(lang);
-    let end = s.to.map_or_else(|| w.open.to_owned(), |t| format!("{} {}", w.to, t.kz_day()));
+    let end =
+        s.to.map_or_else(|| w.open.to_owned(), |t| format!("{} {}", w.to, t.kz_day()));
     format!("{} {}, {end}", w.from, s.from.kz_day())
 }
 
@@ -45,21 +46,51 @@ pub(crate) async fn act(state: Shared, path: Named<(String, String)>) -> Result<
     let w = words(lang);
     let law = app.law.load();
     let book = law.gate.book();
-    let (ix, i) = book.instrument(&path.0.1).ok_or_else(|| Problem::not_found("no such act"))?;
-    let reliance: HashMap<String, Reliance> = app.reliance.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (ix, i) = book
+        .instrument(&path.0.1)
+        .ok_or_else(|| Problem::not_found("no such act"))?;
+    let reliance: HashMap<String, Reliance> = app
+        .reliance
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     let body = html! {
         h1 { (i.title.get(lang)) }
         p.soft { (i.id) " · " (i.number) " · " (span(&i.span, lang)) @if !i.real { " · " (w.assumed) } @if i.unreviewed.contains(&lang) { " · " (w.unreviewed) } }
         @for p in book.provisions.iter().filter(|p| p.instrument == ix) { (provision(book, p, lang, &reliance)) }
     };
-    Ok(frame(app, lang, &format!("/law/{}", i.id), i.title.get(lang), &body))
+    Ok(frame(
+        app,
+        lang,
+        &format!("/law/{}", i.id),
+        i.title.get(lang),
+        &body,
+    ))
 }
 
-fn provision(book: &StatuteBook, p: &Provision, lang: Lang, reliance: &HashMap<String, Reliance>) -> Markup {
+fn provision(
+    book: &StatuteBook,
+    p: &Provision,
+    lang: Lang,
+    reliance: &HashMap<String, Reliance>,
+) -> Markup {
     let w = words(lang);
     let number = p.id.split('#').nth(1).unwrap_or_default();
-    let rules: Vec<_> = book.rules.iter().filter(|r| book.provisions.get(r.provision as usize).is_some_and(|q| q.id == p.id)).collect();
-    let cases: Vec<&str> = book.cases.iter().filter(|c| c.provisions.contains(&p.id)).map(|c| c.id.as_str()).collect();
+    let rules: Vec<_> = book
+        .rules
+        .iter()
+        .filter(|r| {
+            book.provisions
+                .get(r.provision as usize)
+                .is_some_and(|q| q.id == p.id)
+        })
+        .collect();
+    let cases: Vec<&str> = book
+        .cases
+        .iter()
+        .filter(|c| c.provisions.contains(&p.id))
+        .map(|c| c.id.as_str())
+        .collect();
     html! {
         section id={"p" (number)} {
             h2 { (number) @if lang == Lang::En { " " (p.name) } }

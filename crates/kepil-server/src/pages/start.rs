@@ -1,6 +1,6 @@
 //! The start page, a decision's page, the ledger's page.
 
-use super::words::{verdict, words};
+use super::words::{outcome, verdict, words};
 use super::{Named, Shared, frame, lang_of};
 use crate::app::Recent;
 use crate::problem::Problem;
@@ -19,14 +19,23 @@ fn verdict_of(text: &str) -> Verdict {
 
 fn when(ms: i64) -> String {
     let text = Instant::from_ms(ms).to_rfc3339();
-    text.chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
+    text.chars()
+        .take(16)
+        .map(|c| if c == 'T' { ' ' } else { c })
+        .collect()
 }
 
 /// `GET /{lang}`
 pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, Problem> {
     let (app, lang) = (&state.0, lang_of(&lang.0)?);
     let w = words(lang);
-    let recent: Vec<Recent> = app.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+    let recent: Vec<Recent> = app
+        .recent
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .cloned()
+        .collect();
     let law = app.law.load();
     let book = law.gate.book();
     let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
@@ -71,18 +80,38 @@ pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, P
 /// What was asked and what for, in words.
 fn asked(gate: &kepil_gate::Gate, record: &Record, lang: Lang) -> (String, String) {
     let book = gate.book();
-    let Ok(scene) = gate.scene_of(record) else { return (String::new(), String::new()) };
-    let data: Vec<String> = kepil_gate::record::categories(gate, &scene.facts).iter().map(|c| book.vocab.label("Category", c, lang)).collect();
+    let Ok(scene) = gate.scene_of(record) else {
+        return (String::new(), String::new());
+    };
+    let data: Vec<String> = kepil_gate::record::categories(gate, &scene.facts)
+        .iter()
+        .map(|c| book.vocab.label("Category", c, lang))
+        .collect();
     let purpose = match scene.facts.get(gate.slots().purpose) {
-        kepil_law::Value::Id(p) => book.vocab.type_named("Purpose").and_then(|t| book.vocab.def(t, *p)).map(|d| d.id.clone()),
+        kepil_law::Value::Id(p) => book
+            .vocab
+            .type_named("Purpose")
+            .and_then(|t| book.vocab.def(t, *p))
+            .map(|d| d.id.clone()),
         _ => None,
     };
-    let purpose = purpose.map(|p| book.vocab.label("Purpose", &p, lang)).unwrap_or_default();
-    (if data.is_empty() { "–".into() } else { data.join(", ") }, purpose)
+    let purpose = purpose
+        .map(|p| book.vocab.label("Purpose", &p, lang))
+        .unwrap_or_default();
+    (
+        if data.is_empty() {
+            "–".into()
+        } else {
+            data.join(", ")
+        },
+        purpose,
+    )
 }
 
 fn deciding(gate: &kepil_gate::Gate, record: &Record, lang: Lang) -> Markup {
-    let Ok(scene) = gate.scene_of(record) else { return html! {} };
+    let Ok(scene) = gate.scene_of(record) else {
+        return html! {};
+    };
     let source = gate.deciding_source(&gate.decide(scene));
     let act = source.split('#').next().unwrap_or_default();
     html! { a href={"/" (lang.code()) "/law/" (act) "#p" (source.split('#').nth(1).unwrap_or_default())} { (source) } }
@@ -116,8 +145,8 @@ pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Resul
             dt { (w.when) } dd { (Instant::from_ms(record.at).to_rfc3339()) }
             dt { (w.who) } dd { (label("Actor", &record.actor)) " (" (record.who.system) ")" }
             dt { (w.what) } dd { (label("Action", &record.operation)) ": " (data) }
-            dt { (w.purpose) } dd { (purpose) }
-            dt { (w.source) } dd { (record.cites.join(", ")) }
+            dt { (w.aim) } dd { (purpose) }
+            dt { (w.cited) } dd { (record.cites.join(", ")) }
             dt { (w.law_version) } dd { code { (record.law) } }
         }
         @if !why.grounds.is_empty() {
@@ -126,17 +155,23 @@ pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Resul
         }
         h2 { (w.tests) }
         div.wide { table {
-            thead { tr { th { (w.test) } th { (w.outcome) } th { (w.meaning) } th { (w.source) } } }
+            thead { tr { th { (w.test) } th { (w.outcome) } th { (w.meaning) } th { (w.text_source) } } }
             tbody { @for r in &why.reasons { tr {
                 td data-label=(w.test) { @if !r.test.is_empty() { (r.test) " " } (r.name) }
-                td.(r.outcome) data-label=(w.outcome) { (r.outcome) }
+                td.(r.outcome) data-label=(w.outcome) { (outcome(r.outcome, lang)) }
                 td data-label=(w.meaning) { (r.text) }
-                td data-label=(w.source) { (r.source) }
+                td data-label=(w.text_source) { (r.source) }
             } } }
         } }
         @if !why.not_yet_in_force.is_empty() { p.soft { (w.not_yet) ": " (why.not_yet_in_force.join(", ")) } }
     };
-    Ok(frame(app, lang, &format!("/decisions/{index}"), &title, &body))
+    Ok(frame(
+        app,
+        lang,
+        &format!("/decisions/{index}"),
+        &title,
+        &body,
+    ))
 }
 
 /// `GET /{lang}/ledger`
@@ -145,8 +180,16 @@ pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup,
     let w = words(lang);
     let (checkpoint, key) = {
         let log = app.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = log.as_ref().map(|l| l.verifying_key().to_string()).unwrap_or_default();
-        let file = app.config.data_dir.join("ledger").join("log").join("checkpoint");
+        let key = log
+            .as_ref()
+            .map(|l| l.verifying_key().to_string())
+            .unwrap_or_default();
+        let file = app
+            .config
+            .data_dir
+            .join("ledger")
+            .join("log")
+            .join("checkpoint");
         (std::fs::read_to_string(file).unwrap_or_default(), key)
     };
     let url = &app.config.public_url;

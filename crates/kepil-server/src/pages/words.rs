@@ -30,6 +30,9 @@ words! {
     what: "What", "Что", "Не";
     verdict: "Verdict", "Решение", "Шешім";
     source: "Deciding article", "Решающая статья", "Шешуші бап";
+    cited: "Cited as the basis", "Названо основанием", "Негіз ретінде аталды";
+    text_source: "Source", "Источник", "Дереккөз";
+    aim: "Purpose", "Цель", "Мақсаты";
     acts: "Acts", "Акты", "Актілер";
     cases: "Worked cases", "Разобранные случаи", "Талданған жағдайлар";
     rule: "The rule as it runs", "Правило в исполняемом виде", "Орындалатын ереже";
@@ -83,4 +86,30 @@ pub(crate) fn verdict(v: Verdict, lang: Lang) -> &'static str {
         (Verdict::Human, Lang::Kk) => "адам шешеді",
         (Verdict::Deny, Lang::Kk) => "бас тартылды",
     }
+}
+
+/// A test's outcome as people say it.
+pub(crate) fn outcome(text: &str, lang: Lang) -> &'static str {
+    let i = match lang {
+        Lang::En => 0,
+        Lang::Ru => 1,
+        Lang::Kk => 2,
+    };
+    let said: [&str; 3] = match text {
+        "pass" => ["holds", "соблюдено", "сақталған"],
+        "pass_by_reading" => [
+            "holds by our reading",
+            "соблюдено по толкованию",
+            "түсіндіру бойынша сақталған",
+        ],
+        "human" => ["a person decides", "решает человек", "адам шешеді"],
+        "disputed" => ["disputed", "спорно", "даулы"],
+        "deny" => ["fails", "нарушено", "бұзылған"],
+        _ => [
+            "could not be tested",
+            "не удалось проверить",
+            "тексерілмеді",
+        ],
+    };
+    said.get(i).copied().unwrap_or_default()
 }

@@ -4,41 +4,123 @@ use crate::client::Keys;
 use crate::exit::{Failure, environment, input};
 use kepil_gate::Gate;
 use kepil_gate::baseline::Baselines;
-use kepil_gate::case::{Case, Situation};
+use kepil_gate::case::Case;
 use kepil_gate::patch::documents;
 use kepil_law::pack::{Options, load};
-use kepil_server::register::{CLAIMS, RecordEntry, RegisterFile, SystemEntry};
+use kepil_server::register::RegisterFile;
+use kepil_server::staging::enter;
 use kepil_terms::{Instant, Verdict};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The scenes of the story, in order: a case of the pack, whether its twin is meant, and the words
 /// that lead into it.
 const STORY: &[(&str, bool, &str)] = &[
-    ("S01", false, "Spring 2020, Almaty. A sanitary decree orders the police to follow quarantined people by their phones."),
+    (
+        "S01",
+        false,
+        "Spring 2020, Almaty. A sanitary decree orders the police to follow quarantined people by their phones.",
+    ),
     ("S02", false, "The same, for every phone of a district."),
-    ("S06", false, "Quarantine locations are wanted for a protest case."),
-    ("S11a", false, "The health ministry plans with weekly, depersonalised mobility figures."),
-    ("S11b", false, "The ministry asks for rows about persons instead."),
-    ("S01", true, "The same aim, lawfully: had a law named the measure, with its limits, reviews and remedy."),
-    ("S14b", false, "A fine by machine, April 2020: denied for want of a law; the ban on automated decisions came later and is not credited."),
-    ("S03", false, "11 May 2020 has passed: the emergency is over, and everything that rested on it stops by itself."),
-    ("S07", false, "Summer 2020: a written \"consent\" with measures for whoever refuses."),
-    ("C03", false, "12 July 2026: the Digital Code is in force. The police ask as they always did, without an event for the citizen."),
-    ("C04", false, "The same request, with an event in the citizen's own space."),
-    ("C76", false, "Autumn 2026: home quarantine by phone location again, under the Health Code alone."),
-    ("S12", false, "The lawful counterpart: an assumed law, a list of persons, fourteen days, weekly reviews, a yes or a no."),
-    ("S12-Q2", false, "Under the same measure: the track of the last day instead of a yes or no."),
+    (
+        "S06",
+        false,
+        "Quarantine locations are wanted for a protest case.",
+    ),
+    (
+        "S11a",
+        false,
+        "The health ministry plans with weekly, depersonalised mobility figures.",
+    ),
+    (
+        "S11b",
+        false,
+        "The ministry asks for rows about persons instead.",
+    ),
+    (
+        "S01",
+        true,
+        "The same aim, lawfully: had a law named the measure, with its limits, reviews and remedy.",
+    ),
+    (
+        "S14b",
+        false,
+        "A fine by machine, April 2020: denied for want of a law; the ban on automated decisions came later and is not credited.",
+    ),
+    (
+        "S03",
+        false,
+        "11 May 2020 has passed: the emergency is over, and everything that rested on it stops by itself.",
+    ),
+    (
+        "S07",
+        false,
+        "Summer 2020: a written \"consent\" with measures for whoever refuses.",
+    ),
+    (
+        "C02",
+        false,
+        "11 July 2026: sources disagree whether the Digital Code is in force already. Both results are shown; a person decides.",
+    ),
+    (
+        "C03",
+        false,
+        "12 July 2026: the Digital Code is in force. The police ask as they always did, without an event for the citizen.",
+    ),
+    (
+        "C04",
+        false,
+        "The same request, with an event in the citizen's own space.",
+    ),
+    (
+        "C76",
+        false,
+        "Autumn 2026: home quarantine by phone location again, under the Health Code alone.",
+    ),
+    (
+        "S12",
+        false,
+        "The lawful counterpart: an assumed law, a list of persons, fourteen days, weekly reviews, a yes or a no.",
+    ),
+    (
+        "S12-Q2",
+        false,
+        "Under the same measure: the track of the last day instead of a yes or no.",
+    ),
     ("S12-Q8", false, "Under the same measure: the police ask."),
     ("S13", false, "An officer looks up a neighbour at night."),
-    ("C79", false, "A benefit is refused by machine, with nobody to review it."),
-    ("C79", true, "The same, with a specialist who can review it."),
-    ("C35", false, "A bank checks a face within its own lane: the law orders it, one to one, a yes or a no."),
-    ("S15", false, "A bank keeps the face and wants it for marketing."),
-    ("C98", false, "An emergency team opens the record of an unconscious patient."),
+    (
+        "C79",
+        false,
+        "A benefit is refused by machine, with nobody to review it.",
+    ),
+    (
+        "C79",
+        true,
+        "The same, with a specialist who can review it.",
+    ),
+    (
+        "C35",
+        false,
+        "A bank checks a face within its own lane: the law orders it, one to one, a yes or a no.",
+    ),
+    (
+        "S15",
+        false,
+        "A bank keeps the face and wants it for marketing.",
+    ),
+    (
+        "C98",
+        false,
+        "An emergency team opens the record of an unconscious patient.",
+    ),
     ("C50", false, "A citizen reads who used her data."),
-    ("C83", false, "A system that helps to decide drifts against a protected group."),
+    (
+        "C83",
+        false,
+        "A system that helps to decide drifts against a protected group.",
+    ),
 ];
 
 /// One request to be played.
@@ -56,6 +138,8 @@ pub struct Scene {
     pub request: Value,
     /// What must come out.
     pub expected: Vec<Verdict>,
+    /// The tests that decide.
+    pub decisive: Vec<String>,
     /// Actor, operation, data and purpose, by their ids.
     pub asked: (String, String, Vec<String>, String),
 }
@@ -75,18 +159,43 @@ pub struct Stage {
 
 /// Builds the stage and writes the registers.
 pub fn build(dir: &Path) -> Result<Stage, Failure> {
-    let book = load(&kepil_packs::kz(), Options { assumed: true, draft: false }).map_err(input)?;
+    let book = load(
+        &kepil_packs::kz(),
+        Options {
+            assumed: true,
+            draft: false,
+        },
+    )
+    .map_err(input)?;
     let gate = Gate::new(Arc::new(book)).map_err(input)?;
     let baselines = Baselines::load(&gate).map_err(input)?;
     let (mut file, mut scenes, mut keys) = (RegisterFile::default(), Vec::new(), Vec::new());
     for (n, (id, twin, words)) in STORY.iter().enumerate() {
-        let block = gate.book().cases.iter().find(|c| c.id == *id).ok_or_else(|| input(format!("the case {id} is not in the pack")))?;
+        let block = gate
+            .book()
+            .cases
+            .iter()
+            .find(|c| c.id == *id)
+            .ok_or_else(|| input(format!("the case {id} is not in the pack")))?;
         let case = Case::parse(&block.text).map_err(input)?;
         let (situation, over, expected) = match (&case.twin, twin) {
-            (Some(t), true) => (case.twin_situation().ok_or_else(|| input(format!("{id} has no twin")))?, Some(&t.facts), t.verdict.into_iter().collect()),
-            _ => (case.situation.clone(), None, std::iter::once(case.verdict).chain(case.also_accepted.iter().copied()).collect()),
+            (Some(t), true) => (
+                case.twin_situation()
+                    .ok_or_else(|| input(format!("{id} has no twin")))?,
+                Some(&t.facts),
+                t.verdict.into_iter().collect(),
+            ),
+            _ => (
+                case.situation.clone(),
+                None,
+                std::iter::once(case.verdict)
+                    .chain(case.also_accepted.iter().copied())
+                    .collect(),
+            ),
         };
-        let put = situation.scene(&gate, &baselines, over).map_err(|e| input(format!("{id}: {e}")))?;
+        let put = situation
+            .scene(&gate, &baselines, over)
+            .map_err(|e| input(format!("{id}: {e}")))?;
         let docs = documents(gate.book(), &put.facts);
         let system = format!("{}-{}", situation.actor.replace('_', "-"), n + 1);
         let one = Keys::new()?;
@@ -100,72 +209,22 @@ pub fn build(dir: &Path) -> Result<Stage, Failure> {
             system,
             request,
             expected,
-            asked: (situation.actor, situation.operation, situation.data, situation.purpose),
+            decisive: case.decisive.clone(),
+            asked: (
+                situation.actor,
+                situation.operation,
+                situation.data,
+                situation.purpose,
+            ),
         });
     }
     let text = serde_json::to_vec_pretty(&file).map_err(input)?;
-    std::fs::write(dir.join("register.json"), text).map_err(|e| environment(format!("writing the registers: {e}")))?;
-    Ok(Stage { scenes, keys, gate, receipt: dir.join("receipt.json") })
-}
-
-/// Enters the facts of a situation into the registers and gives the request that refers to them.
-fn enter(file: &mut RegisterFile, docs: &Map<String, Value>, s: &Situation, system: &str, person: &str, jwk: Value) -> Value {
-    let take = |group: &str| docs.get(group).cloned();
-    let own = docs.get("person").and_then(|p| p.get("own_data")) == Some(&Value::Bool(true));
-    let listed = docs.get("person").and_then(|p| p.get("listed")) == Some(&Value::Bool(true));
-    let bulk = docs.get("request").and_then(|r| r.get("bulk")) == Some(&Value::Bool(true));
-    file.systems.push(SystemEntry {
-        id: system.to_owned(),
-        name: format!("invented system of {}", s.actor.replace('_', " ")),
-        actors: vec![s.actor.clone()],
-        keys: vec![jwk],
-        facts: json!({"system": take("system")}),
-    });
-    let mut context = Map::new();
-    let mut add = |kind: &str, id: String, persons: Vec<String>, facts: Value| {
-        file.records.push(RecordEntry { id, kind: kind.to_owned(), systems: vec![system.to_owned()], persons, facts });
-    };
-    let of_person = || if listed { vec![person.to_owned()] } else { Vec::new() };
-    add("order", format!("order-{system}"), of_person(), json!({"notice": take("notice")}));
-    context.insert("order".into(), format!("order-{system}").into());
-    for (group, kind) in [("agreement", "agreement"), ("consent", "consent"), ("measure", "measure"), ("act", "act"), ("case", "case")] {
-        if let Some(doc) = take(group) {
-            let id = format!("{kind}-{system}");
-            let mut facts = Map::new();
-            facts.insert(group.to_owned(), doc);
-            add(kind, id.clone(), Vec::new(), Value::Object(facts));
-            context.insert(kind.to_owned(), id.into());
-        }
-    }
-    let mut subject = json!({"type": "system", "id": system});
-    if let Some(official) = take("official") {
-        add("official", format!("official-{system}"), Vec::new(), json!({"official": official}));
-        subject["properties"] = json!({"official": format!("official-{system}")});
-    }
-    let mut known = json!({"person": take("person"), "dataset": take("dataset")});
-    if let Some(p) = known.get_mut("person").and_then(Value::as_object_mut) {
-        // The gate works these out from the records and from who asks.
-        p.remove("listed");
-        p.remove("own_data");
-    }
-    add("person", person.to_owned(), Vec::new(), known);
-    if own {
-        subject = json!({"type": "person", "id": person});
-    }
-    let mut claims: Map<String, Value> = CLAIMS.iter().filter_map(|g| Some(((*g).to_owned(), take(g)?))).collect();
-    if let Some(r) = claims.get_mut("request").and_then(Value::as_object_mut) {
-        r.remove("data");
-        r.remove("purpose");
-    }
-    context.insert("purpose".into(), s.purpose.clone().into());
-    context.insert("basis".into(), json!(s.cites));
-    context.insert("claims".into(), Value::Object(claims));
-    if let Some(clock) = &s.clock {
-        context.insert("clock".into(), clock.clone().into());
-    }
-    let mut resource = json!({"type": "person", "id": person, "properties": {"data": s.data}});
-    if bulk {
-        resource["properties"]["population"] = true.into();
-    }
-    json!({"subject": subject, "action": {"name": s.operation}, "resource": resource, "context": context})
+    std::fs::write(dir.join("register.json"), text)
+        .map_err(|e| environment(format!("writing the registers: {e}")))?;
+    Ok(Stage {
+        scenes,
+        keys,
+        gate,
+        receipt: dir.join("receipt.json"),
+    })
 }

@@ -8,7 +8,11 @@ use kepil_law::rule::Role;
 pub fn run(pack: &PackArg, json: bool) -> Result<(), Failure> {
     match load(&pack.files()?, pack.options()) {
         Ok(book) => {
-            let grounds = book.rules.iter().filter(|r| matches!(r.role, Role::Ground(_))).count();
+            let grounds = book
+                .rules
+                .iter()
+                .filter(|r| matches!(r.role, Role::Ground(_)))
+                .count();
             let hash: String = book.hash.iter().map(|b| format!("{b:02x}")).collect();
             if json {
                 println!(

@@ -33,7 +33,10 @@ impl PackArg {
 
     /// What to load of it.
     pub fn options(&self) -> Options {
-        Options { assumed: !self.no_assumed, draft: self.draft }
+        Options {
+            assumed: !self.no_assumed,
+            draft: self.draft,
+        }
     }
 
     /// The pack, loaded.
@@ -62,9 +65,15 @@ fn walk(root: &Path, dir: &Path, out: &mut Vec<File>) -> Result<(), Failure> {
             walk(root, &path, out)?;
             continue;
         }
-        let wanted = path.extension().is_some_and(|e| ["md", "yaml", "cedarschema"].iter().any(|x| e == *x));
+        let wanted = path
+            .extension()
+            .is_some_and(|e| ["md", "yaml", "cedarschema"].iter().any(|x| e == *x));
         if wanted {
-            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            let name = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
             let text = std::fs::read_to_string(&path).map_err(|e| say(&path, e))?;
             out.push((name, text));
         }

@@ -11,7 +11,13 @@ use kepil_law::rule::Role;
 use kepil_terms::Lang;
 
 /// Prints a provision, an act or a test: text, rule, cases, who relies on it.
-pub fn show(pack: &PackArg, id: &str, lang: Lang, node: Option<&str>, json: bool) -> Result<(), Failure> {
+pub fn show(
+    pack: &PackArg,
+    id: &str,
+    lang: Lang,
+    node: Option<&str>,
+    json: bool,
+) -> Result<(), Failure> {
     let gate = pack.gate()?;
     let book = gate.book();
     if let Some((_, p)) = book.provision(id) {
@@ -20,8 +26,16 @@ pub fn show(pack: &PackArg, id: &str, lang: Lang, node: Option<&str>, json: bool
         let mut cases = Vec::new();
         for b in book.cases.iter().filter(|c| c.provisions.iter().any(near)) {
             for r in case::run(&gate, &baselines, b) {
-                let verdict = r.decision.as_ref().map_or_else(|| "no lawful twin".to_owned(), |d| d.verdict.to_string());
-                cases.push((format!("{}{}", r.id, if r.twin { "'" } else { "" }), r.title, verdict, r.differences.is_empty()));
+                let verdict = r
+                    .decision
+                    .as_ref()
+                    .map_or_else(|| "no lawful twin".to_owned(), |d| d.verdict.to_string());
+                cases.push((
+                    format!("{}{}", r.id, if r.twin { "'" } else { "" }),
+                    r.title,
+                    verdict,
+                    r.differences.is_empty(),
+                ));
             }
         }
         let reliance = node.map(|n| count(n, p)).transpose()?;
@@ -39,7 +53,9 @@ pub fn show(pack: &PackArg, id: &str, lang: Lang, node: Option<&str>, json: bool
         }
         return Ok(());
     }
-    Err(input(format!("`{id}` is neither an act nor a provision of the pack; `kepil law list` names the acts, `kepil law show ACT` its provisions")))
+    Err(input(format!(
+        "`{id}` is neither an act nor a provision of the pack; `kepil law list` names the acts, `kepil law show ACT` its provisions"
+    )))
 }
 
 /// Asks a node how often its decisions relied on a provision, and how often they were refused by it.
@@ -47,29 +63,70 @@ fn count(node: &str, p: &Provision) -> Result<(u64, u64), Failure> {
     let (act, number) = p.id.split_once('#').unwrap_or((&p.id, ""));
     let text = Client::new(node).text(&format!("/statute/{act}/{number}"))?;
     let answer: serde_json::Value = serde_json::from_str(&text).map_err(environment)?;
-    let number = |k: &str| answer.get(k).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let number = |k: &str| {
+        answer
+            .get(k)
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(0)
+    };
     Ok((number("relied"), number("refused")))
 }
 
 fn span(s: &Span) -> String {
-    let alt = s.alt_from.map(|a| format!(" (another source: {})", a.kz_day())).unwrap_or_default();
-    let end = s.to.map_or_else(|| "no end".to_owned(), |t| format!("until {}", t.to_rfc3339()));
+    let alt = s
+        .alt_from
+        .map(|a| format!(" (another source: {})", a.kz_day()))
+        .unwrap_or_default();
+    let end = s.to.map_or_else(
+        || "no end".to_owned(),
+        |t| format!("until {}", t.to_rfc3339()),
+    );
     format!("from {}{alt}, {end}", s.from.to_rfc3339())
 }
 
-fn rules<'a>(book: &'a StatuteBook, p: &'a Provision) -> impl Iterator<Item = &'a kepil_law::rule::Rule> {
-    book.rules.iter().filter(|r| book.provisions.get(r.provision as usize).is_some_and(|q| q.id == p.id))
+fn rules<'a>(
+    book: &'a StatuteBook,
+    p: &'a Provision,
+) -> impl Iterator<Item = &'a kepil_law::rule::Rule> {
+    book.rules.iter().filter(|r| {
+        book.provisions
+            .get(r.provision as usize)
+            .is_some_and(|q| q.id == p.id)
+    })
 }
 
 type CaseLine = (String, String, String, bool);
 
-fn print_people(book: &StatuteBook, p: &Provision, lang: Lang, cases: &[CaseLine], reliance: Option<(u64, u64)>) {
+fn print_people(
+    book: &StatuteBook,
+    p: &Provision,
+    lang: Lang,
+    cases: &[CaseLine],
+    reliance: Option<(u64, u64)>,
+) {
     let act = book.instruments.get(p.instrument as usize);
     println!("{} {}", p.id, p.name);
     if let Some(i) = act {
-        println!("{}{}", i.title.get(lang), if i.unreviewed.contains(&lang) { " [translation not reviewed]" } else { "" });
+        println!(
+            "{}{}",
+            i.title.get(lang),
+            if i.unreviewed.contains(&lang) {
+                " [translation not reviewed]"
+            } else {
+                ""
+            }
+        );
     }
-    println!("in force {}; text {:?}{}", span(&p.span), p.confidence, if p.needs_text { ", official wording not loaded" } else { "" });
+    println!(
+        "in force {}; text {:?}{}",
+        span(&p.span),
+        p.confidence,
+        if p.needs_text {
+            ", official wording not loaded"
+        } else {
+            ""
+        }
+    );
     println!("\n{}\n", p.text.get(lang));
     for s in &p.slots {
         println!("waits for {s}");
@@ -85,23 +142,38 @@ fn print_people(book: &StatuteBook, p: &Provision, lang: Lang, cases: &[CaseLine
     for r in rules(book, p) {
         let what = match &r.role {
             Role::Ground(_) => "ground".to_owned(),
-            Role::Test { test, .. } => format!("part of test {}", book.tests.get(usize::from(*test)).map_or("", |t| t.id.as_str())),
+            Role::Test { test, .. } => format!(
+                "part of test {}",
+                book.tests
+                    .get(usize::from(*test))
+                    .map_or("", |t| t.id.as_str())
+            ),
         };
         println!("\nrule {} ({what})\n{}", r.id, r.cedar);
     }
     println!("\ncases:");
     for (id, title, verdict, passed) in cases {
-        println!("  {} {id:<6} {verdict:<6} {title}", if *passed { "ok  " } else { "FAIL" });
+        println!(
+            "  {} {id:<6} {verdict:<6} {title}",
+            if *passed { "ok  " } else { "FAIL" }
+        );
     }
     match reliance {
-        Some((relied, refused)) => println!("\nat this node: relied on {relied} times, refused by it {refused} times"),
+        Some((relied, refused)) => {
+            println!("\nat this node: relied on {relied} times, refused by it {refused} times")
+        }
         None => println!("\nwho relies on it: ask a node with --node ADDRESS"),
     }
 }
 
 fn print_json(book: &StatuteBook, p: &Provision, cases: &[CaseLine], reliance: Option<(u64, u64)>) {
-    let rules: Vec<_> = rules(book, p).map(|r| serde_json::json!({"id": r.id, "cedar": r.cedar})).collect();
-    let cases: Vec<_> = cases.iter().map(|(id, t, v, ok)| serde_json::json!({"id": id, "title": t, "verdict": v, "passed": ok})).collect();
+    let rules: Vec<_> = rules(book, p)
+        .map(|r| serde_json::json!({"id": r.id, "cedar": r.cedar}))
+        .collect();
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(id, t, v, ok)| serde_json::json!({"id": id, "title": t, "verdict": v, "passed": ok}))
+        .collect();
     println!(
         "{}",
         serde_json::json!({
@@ -120,7 +192,10 @@ pub fn list(pack: &PackArg, lang: Lang, json: bool) -> Result<(), Failure> {
     acts.sort_by_key(|i| (!i.real, i.rank, i.id.clone()));
     for i in acts {
         if json {
-            println!("{}", serde_json::json!({"id": i.id, "rank": i.rank, "title": i.title, "from": i.span.from.to_rfc3339(), "to": i.span.to.map(kepil_terms::Instant::to_rfc3339), "real": i.real, "needs_text": i.needs_text}));
+            println!(
+                "{}",
+                serde_json::json!({"id": i.id, "rank": i.rank, "title": i.title, "from": i.span.from.to_rfc3339(), "to": i.span.to.map(kepil_terms::Instant::to_rfc3339), "real": i.real, "needs_text": i.needs_text})
+            );
         } else {
             let mark = if i.real { "" } else { " [assumed]" };
             println!("{:>2} {:<22} {}{mark}", i.rank, i.id, i.title.get(lang));

@@ -30,27 +30,49 @@ pub fn run(pack: &PackArg, files: &[PathBuf], show: &Show) -> Result<(), Failure
     };
     let results: Vec<CaseResult> = blocks
         .iter()
-        .filter(|b| show.only.as_ref().is_none_or(|o| b.id.starts_with(o.as_str())))
+        .filter(|b| {
+            show.only
+                .as_ref()
+                .is_none_or(|o| b.id.starts_with(o.as_str()))
+        })
         .flat_map(|b| case::run(&gate, &baselines, b))
         .collect();
-    let (passed, failed) = results.iter().fold((0, 0), |(p, f), r| if r.differences.is_empty() { (p + 1, f) } else { (p, f + 1) });
+    let (passed, failed) = results.iter().fold((0, 0), |(p, f), r| {
+        if r.differences.is_empty() {
+            (p + 1, f)
+        } else {
+            (p, f + 1)
+        }
+    });
     if show.json {
         let list: Vec<_> = results.iter().map(|r| json(&gate, r)).collect();
-        println!("{}", serde_json::json!({"results": list, "passed": passed, "failed": failed}));
+        println!(
+            "{}",
+            serde_json::json!({"results": list, "passed": passed, "failed": failed})
+        );
     } else {
-        for r in results.iter().filter(|r| show.all || !r.differences.is_empty()) {
+        for r in results
+            .iter()
+            .filter(|r| show.all || !r.differences.is_empty())
+        {
             people(&gate, r, show.tests);
         }
         coverage(&gate, &results);
+        disagreements(&gate);
         println!("{passed} passed, {failed} failed");
     }
-    if failed == 0 { Ok(()) } else { Err(Failure::Finding) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Failure::Finding)
+    }
 }
 
 fn read(files: &[PathBuf]) -> Result<Vec<CaseBlock>, Failure> {
     let mut out = Vec::new();
     for f in files {
-        let text = std::fs::read_to_string(f).map_err(|e| environment(format!("reading {}: {e}", f.display())))?;
+        let text = std::fs::read_to_string(f)
+            .map_err(|e| environment(format!("reading {}: {e}", f.display())))?;
         out.extend(kepil_law::case::blocks(&name(f), &text).map_err(input)?);
     }
     Ok(out)
@@ -61,10 +83,18 @@ fn name(path: &Path) -> String {
 }
 
 fn people(gate: &Gate, r: &CaseResult, tests: bool) {
-    let mark = if r.differences.is_empty() { "ok  " } else { "FAIL" };
+    let mark = if r.differences.is_empty() {
+        "ok  "
+    } else {
+        "FAIL"
+    };
     let twin = if r.twin { "'" } else { "" };
     let verdict = r.decision.as_ref().map_or_else(
-        || r.no_twin.as_ref().map_or_else(String::new, |w| format!("no lawful twin: {w}")),
+        || {
+            r.no_twin
+                .as_ref()
+                .map_or_else(String::new, |w| format!("no lawful twin: {w}"))
+        },
         |d| format!("{} (strict {})", d.verdict, d.strict),
     );
     println!("{mark} {}{twin} {}: {verdict}", r.id, r.title);
@@ -87,7 +117,14 @@ fn people(gate: &Gate, r: &CaseResult, tests: bool) {
 fn coverage(gate: &Gate, results: &[CaseResult]) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["test", "name", "passes in", "human in", "denies in", "not yet in force in"]);
+    table.set_header([
+        "test",
+        "name",
+        "passes in",
+        "human in",
+        "denies in",
+        "not yet in force in",
+    ]);
     for (i, t) in gate.book().tests.iter().enumerate() {
         let count = |want: &[kepil_gate::Outcome]| {
             results
@@ -122,4 +159,38 @@ fn json(gate: &Gate, r: &CaseResult) -> serde_json::Value {
         "verdict": r.decision.as_ref().map(|d| d.verdict), "strict": r.decision.as_ref().map(|d| d.strict),
         "no_lawful_twin": r.no_twin, "differences": r.differences, "tests": tests,
     })
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Disagreements {
+    disagreements: Vec<Remark>,
+    readings: Vec<Remark>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Remark {
+    case: String,
+    note: String,
+}
+
+/// Cases we believe wrong in law, and how we read those whose wording leaves room.
+fn disagreements(gate: &Gate) {
+    let text = gate
+        .book()
+        .extras
+        .get("disagreements.yaml")
+        .map_or("", String::as_str);
+    let Ok(d) = serde_saphyr::from_str::<Disagreements>(text) else {
+        return;
+    };
+    if d.disagreements.is_empty() {
+        println!("Cases we believe wrong in law: none.");
+    }
+    for r in &d.disagreements {
+        println!("We believe {} wrong: {}", r.case, r.note);
+    }
+    println!("Readings an advocate should look at first:");
+    for r in &d.readings {
+        println!("  {:<7} {}", r.case, r.note);
+    }
 }

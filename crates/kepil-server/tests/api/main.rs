@@ -1,0 +1,1 @@
+//! The whole interface of a node, over real HTTP.
