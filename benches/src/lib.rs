@@ -8,6 +8,7 @@ pub mod clock;
 pub mod fault;
 pub mod gate;
 pub mod grow;
+pub mod http;
 pub mod mix;
 pub mod peers;
 pub mod rego;

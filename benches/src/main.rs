@@ -1,7 +1,7 @@
 //! `kepil-bench`: how fast, beside whom, and where.
 
 use clap::{Parser, Subcommand};
-use kepil_bench::{Fault, gate};
+use kepil_bench::{Fault, gate, http};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -23,6 +23,12 @@ struct Cli {
 enum Command {
     /// The gate by itself, one thread, in process, beside Cedar, regorus and casbin.
     Gate,
+    /// A whole node over HTTP with durable entries, 64 connections.
+    Http {
+        /// The `kepil` binary; without it, the one beside this binary.
+        #[arg(long)]
+        binary: Option<std::path::PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -38,8 +44,9 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), Fault> {
     let start = Instant::now();
-    let report = match cli.command {
+    let report = match &cli.command {
         Command::Gate => gate::run(cli.quick)?,
+        Command::Http { binary } => http::run(cli.quick, binary.clone())?,
     };
     if cli.json {
         println!("{}", report.json());

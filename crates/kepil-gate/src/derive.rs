@@ -288,9 +288,10 @@ impl Gate {
             };
             data_ok &= limits.data.is_none_or(|most| asked & !most == 0);
             precision_ok &= limits.precision.is_none_or(|most| wanted <= most);
-            if let (Some(list), Value::Strs(want)) = (&limits.fields, f.get(s.fields)) {
-                fields_ok &= want.iter().all(|w| list.iter().any(|l| l.as_str() == &**w));
-            }
+            fields_ok &= limits
+                .fields
+                .as_ref()
+                .is_none_or(|list| in_list(f.get(s.fields), list));
         }
         let named = basis.own_right || f.set_of(recipients) & bit(f.principal) != 0;
         f.set(s.data_covered, Value::Bool(data_ok));
@@ -318,12 +319,10 @@ impl Gate {
                 let covers = provision
                     .and_then(|p| p.limits.as_ref())
                     .map_or([true; 3], |l| {
-                        let fields = match (&l.fields, f.get(s.fields)) {
-                            (Some(list), Value::Strs(want)) => {
-                                want.iter().all(|w| list.iter().any(|x| x.as_str() == &**w))
-                            }
-                            _ => true,
-                        };
+                        let fields = l
+                            .fields
+                            .as_ref()
+                            .is_none_or(|list| in_list(f.get(s.fields), list));
                         [
                             l.data.is_none_or(|m| m & bit(category) != 0),
                             fields,
@@ -351,10 +350,23 @@ impl Gate {
     }
 }
 
+/// Whether the fields asked for are among those listed. Naming no field asks for the whole
+/// category, which is more than any list allows.
 fn within(asked: &Value, allowed: &Value) -> bool {
     match (asked, allowed) {
-        (Value::Strs(a), Value::Strs(b)) => a.iter().all(|x| b.binary_search(x).is_ok()),
-        (Value::Strs(a), _) => a.is_empty(),
-        _ => true,
+        (Value::Strs(a), Value::Strs(b)) => {
+            !a.is_empty() && a.iter().all(|x| b.binary_search(x).is_ok())
+        }
+        _ => false,
+    }
+}
+
+/// The same for the list of a provision.
+fn in_list(asked: &Value, list: &[String]) -> bool {
+    match asked {
+        Value::Strs(a) => {
+            !a.is_empty() && a.iter().all(|x| list.iter().any(|l| l.as_str() == &**x))
+        }
+        _ => false,
     }
 }

@@ -80,7 +80,7 @@ pub struct TokenRefusal {
 
 #[derive(Debug, Clone)]
 struct Grant {
-    system: Arc<System>,
+    system: String,
     until: u64,
 }
 
@@ -155,7 +155,7 @@ impl Door {
         grants.insert(
             digest(&token),
             Grant {
-                system,
+                system: system.id.clone(),
                 until: now + self.ttl_secs,
             },
         );
@@ -217,7 +217,12 @@ impl Door {
     ///
     /// # Errors
     /// 401 when there is no valid token.
-    pub fn who(&self, headers: &HeaderMap, now: u64) -> Result<Arc<System>, Problem> {
+    pub fn who(
+        &self,
+        headers: &HeaderMap,
+        register: &Register,
+        now: u64,
+    ) -> Result<Arc<System>, Problem> {
         let refuse = || {
             Problem::unauthorized(
                 "send `Authorization: Bearer …` with a token from /oauth/token; tokens live some minutes",
@@ -233,7 +238,8 @@ impl Door {
             .get(&digest(token))
             .filter(|g| g.until > now)
             .ok_or_else(refuse)?;
-        Ok(Arc::clone(&grant.system))
+        // As the register knows it now: a system that was taken out has no token any more.
+        register.system(&grant.system).cloned().ok_or_else(refuse)
     }
 }
 

@@ -87,6 +87,12 @@ pub fn scene(
     let book = gate.book();
     let slots = gate.slots();
     let mut facts = register.unknown();
+    // What the caller states comes first: registers are laid over it.
+    if let Some(claims) = e.context.get("claims") {
+        layer(gate, claims, CLAIMS)
+            .map_err(|m| format!("`context.claims`: {m}"))?
+            .lay(&mut facts);
+    }
     caller.system.layer.lay(&mut facts);
 
     let operation = book.vocab.find("Action", &e.action).ok_or_else(|| {
@@ -160,11 +166,6 @@ pub fn scene(
         }
     }
     set(gate, &mut facts, "person.listed", listed);
-    if let Some(claims) = e.context.get("claims") {
-        layer(gate, claims, CLAIMS)
-            .map_err(|m| format!("`context.claims`: {m}"))?
-            .lay(&mut facts);
-    }
     facts.set(slots.data, Value::Set(data));
     facts.set(slots.purpose, Value::Id(purpose));
     if e.resource.contains_key("fields") {

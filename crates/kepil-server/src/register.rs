@@ -23,20 +23,10 @@ const KINDS: &[(&str, &[&str])] = &[
 ];
 /// What a system's own entry may say.
 const OF_SYSTEMS: &[&str] = &["system", "notice", "request", "person"];
-/// What a caller may state itself; it is recorded as the caller's statement.
+/// What a caller may state itself; it is recorded as the caller's statement, and whatever a
+/// register says stands over it.
 pub const CLAIMS: &[&str] = &[
-    "request",
-    "decision",
-    "review",
-    "refusal",
-    "product",
-    "document",
-    "payment",
-    "clock",
-    "service",
-    "biometric",
-    "ai",
-    "special",
+    "request", "review", "refusal", "product", "document", "payment", "clock",
 ];
 
 /// The registers as they stand in `register.json`.

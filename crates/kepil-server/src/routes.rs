@@ -206,8 +206,10 @@ where
         let mut repeats = app.repeats.lock().unwrap_or_else(PoisonError::into_inner);
         forget(&mut repeats, now, app);
         match repeats.get(&key) {
-            Some((_, earlier)) => Some(earlier.clone()),
-            None => {
+            Some((at, earlier)) if at.saturating_add(app.config.limits.repeat_secs) > now => {
+                Some(earlier.clone())
+            }
+            _ => {
                 repeats.insert(key.clone(), (now, Repeat::Running));
                 None
             }
@@ -296,7 +298,9 @@ fn recorded(app: &App, indexes: &[u64], lang: Lang) -> Result<Value, Problem> {
 }
 
 async fn evaluation(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let system = app.door.who(request.headers(), app.wall_secs())?;
+    let system = app
+        .door
+        .who(request.headers(), &app.law.load().register, app.wall_secs())?;
     let (headers, bytes, value) = body(&app, request).await?;
     let e = authzen::evaluation(&value)?;
     let answer = once(&app, &system, &headers, &bytes, async |repeat| {
@@ -329,7 +333,9 @@ async fn single(
 }
 
 async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let system = app.door.who(request.headers(), app.wall_secs())?;
+    let system = app
+        .door
+        .who(request.headers(), &app.law.load().register, app.wall_secs())?;
     let (headers, bytes, value) = body(&app, request).await?;
     let batch = authzen::batch(&value, app.config.limits.batch)?;
     let answer = once(

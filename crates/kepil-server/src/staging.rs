@@ -48,7 +48,7 @@ pub fn enter(
         "order",
         format!("order-{system}"),
         of_person(),
-        json!({"notice": take("notice")}),
+        present(&[("notice", take("notice")), ("special", take("special"))]),
     );
     context.insert("order".into(), format!("order-{system}").into());
     for (group, kind) in [
@@ -65,6 +65,12 @@ pub fn enter(
             add(kind, id.clone(), Vec::new(), Value::Object(facts));
             context.insert(kind.to_owned(), id.into());
         }
+    }
+    let groups = ["decision", "ai", "biometric", "service"].map(|g| (g, take(g)));
+    if groups.iter().any(|(_, doc)| doc.is_some()) {
+        let id = format!("algorithm-{system}");
+        add("algorithm", id.clone(), Vec::new(), present(&groups));
+        context.insert("algorithm".into(), id.into());
     }
     let mut subject = Map::new();
     subject.insert("type".into(), "system".into());
@@ -107,4 +113,13 @@ pub fn enter(
         context.insert("clock".into(), clock.clone().into());
     }
     json!({"subject": subject, "action": {"name": s.operation}, "resource": {"type": "person", "id": person, "properties": {"data": s.data}}, "context": context})
+}
+
+fn present(groups: &[(&str, Option<Value>)]) -> Value {
+    Value::Object(
+        groups
+            .iter()
+            .filter_map(|(g, doc)| Some(((*g).to_owned(), doc.clone()?)))
+            .collect(),
+    )
 }

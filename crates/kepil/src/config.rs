@@ -26,25 +26,25 @@ pub fn read(file: &Path) -> Result<NodeConfig, Failure> {
 
 pub fn run(command: &Config, json: bool) -> Result<(), Failure> {
     match command {
-        Config::Print => print!("{DOCUMENTED}"),
+        Config::Print => crate::out!("{}", DOCUMENTED.trim_end()),
         Config::Check { file } => {
             let config = read(file)?;
             let law = kepil_server::serve::load_law(&config).map_err(input)?;
             let warnings = config.warnings();
             let systems = law.register.systems().count();
             if json {
-                println!(
+                crate::out!(
                     "{}",
                     serde_json::json!({"ok": true, "warnings": warnings, "systems": systems, "pack": kepil_gate::record::hex(&law.gate.book().hash)})
                 );
             } else {
-                println!(
+                crate::out!(
                     "The configuration holds. Listening on {}, data in {}, {systems} registered systems.",
                     config.listen,
                     config.data_dir.display()
                 );
                 for w in warnings {
-                    println!("Think about: {w}");
+                    crate::out!("Think about: {w}");
                 }
             }
         }

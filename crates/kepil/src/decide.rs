@@ -44,7 +44,7 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         worst = worst.max(d.verdict);
         if json {
             let why = gate.explain(&d, args.lang, args.all);
-            println!(
+            crate::out!(
                 "{}",
                 serde_json::json!({
                     "id": id, "verdict": d.verdict, "strict": d.strict, "at": d.at.to_rfc3339(), "law": kepil_gate::record::hex(&d.law),
@@ -81,9 +81,9 @@ fn read(name: &str, text: &str) -> Result<Vec<(String, Situation)>, Failure> {
 
 fn people(gate: &Gate, id: &str, d: &kepil_gate::Decision, args: &Args) {
     let why = gate.explain(d, args.lang, args.all);
-    println!("{id}: {} (strict {}). {}", d.verdict, d.strict, why.summary);
+    crate::out!("{id}: {} (strict {}). {}", d.verdict, d.strict, why.summary);
     for g in &why.grounds {
-        println!("  ground  {} ({}): {}", g.source, g.category, g.text);
+        crate::out!("  ground  {} ({}): {}", g.source, g.category, g.text);
     }
     for r in &why.reasons {
         let mark = if r.outcome == Outcome::Pass.as_str() {
@@ -91,16 +91,19 @@ fn people(gate: &Gate, id: &str, d: &kepil_gate::Decision, args: &Args) {
         } else {
             r.outcome
         };
-        println!(
+        crate::out!(
             "  {mark:<7} {} {}: {} [{}]",
-            r.test, r.name, r.text, r.source
+            r.test,
+            r.name,
+            r.text,
+            r.source
         );
     }
     for o in &d.obligations {
-        println!("  must    {}", serde_json::to_string(o).unwrap_or_default());
+        crate::out!("  must    {}", serde_json::to_string(o).unwrap_or_default());
     }
     if !why.not_yet_in_force.is_empty() {
-        println!(
+        crate::out!(
             "  not in force yet, so not credited: {}",
             why.not_yet_in_force.join(" ")
         );

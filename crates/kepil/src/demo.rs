@@ -106,13 +106,13 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         let base = url.clone();
         let checked = tokio::task::spawn_blocking(move || check(&base, json)).await.map_err(environment)?;
         if !json {
-            println!("\nLook at   {url}/{}        decisions with reasons, the statute book, the ledger's head", lang.code());
-            println!("Check it  kepil ledger verify {url}");
-            println!("          kepil ledger receipt {}/receipt.json --log {url}", args.dir.display());
+            crate::out!("\nLook at   {url}/{}        decisions with reasons, the statute book, the ledger's head", lang.code());
+            crate::out!("Check it  kepil ledger verify {url}");
+            crate::out!("          kepil ledger receipt {}/receipt.json --log {url}", args.dir.display());
         }
         if !args.exit && played && checked.is_ok() {
             if !json {
-                println!("Serving until Ctrl-C.");
+                crate::out!("Serving until Ctrl-C.");
             }
             crate::serve::stopped().await;
         }
@@ -130,12 +130,12 @@ fn check(base: &str, json: bool) -> Result<(), Failure> {
     let report = kepil_ledger::verify::rebuild(&client, &key, None);
     if !report.is_sound() {
         for f in &report.findings {
-            println!("finding: {f}");
+            crate::out!("finding: {f}");
         }
         return Err(Failure::Finding);
     }
     if !json {
-        println!(
+        crate::out!(
             "\nThe log was read back over HTTP and rebuilt: {} entries, every hash holds under the signed root.",
             report.entries_checked
         );

@@ -3,6 +3,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
+/// Prints a line; a reader that has gone away (`| head`) is no reason to fail.
+#[macro_export]
+macro_rules! out {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($part)*);
+    }};
+}
+
 /// Shown under `kepil --help`.
 pub const HELP: &str = "Exit codes:
   0  done; everything that was checked holds

@@ -119,17 +119,17 @@ fn head(place: &str, key: &KeyArg, json: bool) -> Result<(), Failure> {
         .ok_or_else(|| environment("there is no checkpoint; nothing was published yet"))?;
     let signed = checkpoint::parse(&text).map_err(input)?;
     let c = signed.verify(&key).map_err(|e| {
-        println!("The checkpoint is not signed by this key: {e}");
+        crate::out!("The checkpoint is not signed by this key: {e}");
         Failure::Finding
     })?;
     if json {
-        println!(
+        crate::out!(
             "{}",
             serde_json::json!({"origin": c.origin.to_string(), "size": c.size, "checkpoint": String::from_utf8_lossy(&text)})
         );
     } else {
-        print!("{}", String::from_utf8_lossy(&text));
-        println!("\n{} entries, signed by {key}", c.size);
+        crate::out!("{}", String::from_utf8_lossy(&text).trim_end());
+        crate::out!("\n{} entries, signed by {key}", c.size);
     }
     Ok(())
 }
@@ -149,17 +149,19 @@ fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Re
     let report = verify::rebuild(&place, &key, older.as_ref());
     let good = report.findings.is_empty() && report.signed.is_some();
     if json {
-        println!("{}", serde_json::to_string(&report).map_err(input)?);
+        crate::out!("{}", serde_json::to_string(&report).map_err(input)?);
     } else {
-        println!(
+        crate::out!(
             "{}: {} entries and {} tiles read and rebuilt.",
-            report.origin, report.entries_checked, report.tiles_checked
+            report.origin,
+            report.entries_checked,
+            report.tiles_checked
         );
         for f in &report.findings {
-            println!("  finding: {f}");
+            crate::out!("  finding: {f}");
         }
         if good {
-            println!(
+            crate::out!(
                 "Everything holds: every entry hashes into the signed root{}.",
                 if older.is_some() {
                     ", and the log grew from the earlier checkpoint"
@@ -168,7 +170,7 @@ fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Re
                 }
             );
         } else {
-            println!("The log does NOT hold.");
+            crate::out!("The log does NOT hold.");
         }
     }
     if good { Ok(()) } else { Err(Failure::Finding) }
@@ -202,12 +204,12 @@ fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(
         Ok(v) => v,
         Err(e) => {
             if json {
-                println!(
+                crate::out!(
                     "{}",
                     serde_json::json!({"valid": false, "why": e.to_string()})
                 );
             } else {
-                println!("The receipt does NOT hold: {e}");
+                crate::out!("The receipt does NOT hold: {e}");
             }
             return Err(Failure::Finding);
         }
@@ -217,23 +219,23 @@ fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(
         .map(|r| String::from_utf8_lossy(r).into_owned());
     let in_log = place.as_ref().map(|p| verify::receipt(p, &key, &receipt));
     if json {
-        println!(
+        crate::out!(
             "{}",
             serde_json::json!({"valid": true, "index": verified.index, "time_ms": verified.time_ms, "record": record, "in_log": in_log})
         );
     } else {
-        println!(
+        crate::out!(
             "The receipt holds: entry {} was taken at {}.",
             verified.index,
             at(verified.time_ms)
         );
         if let Some(r) = &record {
-            println!("It opens to this record:\n{r}");
+            crate::out!("It opens to this record:\n{r}");
         }
         if let Some(report) = &in_log {
-            println!("In the log: {:?}", report.standing);
+            crate::out!("In the log: {:?}", report.standing);
             for f in &report.findings {
-                println!("  finding: {f}");
+                crate::out!("  finding: {f}");
             }
         }
     }

@@ -65,12 +65,12 @@ pub fn run(seconds: u64, json: bool) -> Result<(), Failure> {
     log.close().map_err(environment)?;
     let _ = std::fs::remove_dir_all(&dir);
     if json {
-        println!(
+        crate::out!(
             "{}",
             serde_json::json!({"decisions_per_s": decisions, "durable_entries_per_s": appended})
         );
     } else {
-        println!(
+        crate::out!(
             "{decisions} decisions a second on one thread, all tests, full pack\n{appended} durable entries of 300 bytes a second, one writer, batches of 256"
         );
     }

@@ -7,7 +7,6 @@
 
 use crate::support::{GATE, SCENES};
 use kepil_gate::decision::TestResult;
-use kepil_gate::Outcome;
 use kepil_gate::gate::Scene;
 use kepil_law::schema::SlotType;
 use kepil_law::{Facts, Slot, Value};

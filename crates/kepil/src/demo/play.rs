@@ -47,7 +47,7 @@ pub fn play(
         std::fs::write(&stage.receipt, receipt.to_string())
             .map_err(|e| environment(format!("writing the receipt: {e}")))?;
         if json {
-            println!(
+            crate::out!(
                 "{}",
                 serde_json::json!({"case": s.id, "verdict": verdict, "as_expected": expected, "answer": answer})
             );
@@ -61,8 +61,8 @@ pub fn play(
             .take(16)
             .map(|c| if c == 'T' { ' ' } else { c })
             .collect();
-        println!("\n{}", s.words);
-        println!(
+        crate::out!("\n{}", s.words);
+        crate::out!(
             "  {when}  {} · {}: {} · {}",
             label("Actor", actor),
             label("Action", operation),
@@ -73,18 +73,18 @@ pub fn play(
             },
             label("Purpose", purpose)
         );
-        println!(
+        crate::out!(
             "  {} {}",
             mark(&verdict, lang),
             why(&context, &verdict, &s.decisive)
         );
         if !expected {
-            println!("  UNEXPECTED: the law cases say otherwise; the answer was {answer}");
+            crate::out!("  UNEXPECTED: the law cases say otherwise; the answer was {answer}");
         }
     }
     if !json {
         let [ok, human, deny] = counts;
-        println!(
+        crate::out!(
             "\n{} requests: {ok} allowed, {human} for a person to decide, {deny} refused; each stands in the log.",
             stage.scenes.len()
         );

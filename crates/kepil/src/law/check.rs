@@ -15,7 +15,7 @@ pub fn run(pack: &PackArg, json: bool) -> Result<(), Failure> {
                 .count();
             let hash: String = book.hash.iter().map(|b| format!("{b:02x}")).collect();
             if json {
-                println!(
+                crate::out!(
                     "{}",
                     serde_json::json!({
                         "instruments": book.instruments.len(), "provisions": book.provisions.len(),
@@ -24,7 +24,7 @@ pub fn run(pack: &PackArg, json: bool) -> Result<(), Failure> {
                     })
                 );
             } else {
-                println!(
+                crate::out!(
                     "The pack holds: {} acts, {} provisions, {} grounds, {} rules of {} tests, {} cases, {} law versions.\nPack hash {hash}",
                     book.instruments.len(),
                     book.provisions.len(),
@@ -44,9 +44,9 @@ pub fn run(pack: &PackArg, json: bool) -> Result<(), Failure> {
                     .iter()
                     .map(|f| serde_json::json!({"file": f.file, "line": f.line, "what": f.what, "remedy": f.remedy}))
                     .collect();
-                println!("{}", serde_json::json!({ "faults": faults }));
+                crate::out!("{}", serde_json::json!({ "faults": faults }));
             } else {
-                println!("{e}");
+                crate::out!("{e}");
             }
             Err(Failure::Finding)
         }

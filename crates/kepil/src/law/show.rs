@@ -47,9 +47,9 @@ pub fn show(
         return Ok(());
     }
     if let Some((ix, i)) = book.instrument(id) {
-        println!("{} {}", i.id, i.title.get(lang));
+        crate::out!("{} {}", i.id, i.title.get(lang));
         for p in book.provisions.iter().filter(|p| p.instrument == ix) {
-            println!("  {:<28} {}", p.id, p.name);
+            crate::out!("  {:<28} {}", p.id, p.name);
         }
         return Ok(());
     }
@@ -105,9 +105,9 @@ fn print_people(
     reliance: Option<(u64, u64)>,
 ) {
     let act = book.instruments.get(p.instrument as usize);
-    println!("{} {}", p.id, p.name);
+    crate::out!("{} {}", p.id, p.name);
     if let Some(i) = act {
-        println!(
+        crate::out!(
             "{}{}",
             i.title.get(lang),
             if i.unreviewed.contains(&lang) {
@@ -117,7 +117,7 @@ fn print_people(
             }
         );
     }
-    println!(
+    crate::out!(
         "in force {}; text {:?}{}",
         span(&p.span),
         p.confidence,
@@ -127,17 +127,17 @@ fn print_people(
             ""
         }
     );
-    println!("\n{}\n", p.text.get(lang));
+    crate::out!("\n{}\n", p.text.get(lang));
     for s in &p.slots {
-        println!("waits for {s}");
+        crate::out!("waits for {s}");
     }
     for q in &p.parameters {
         if let Some(q) = book.parameter(q) {
-            println!("open question {} = {}: {}", q.id, q.value, q.note.get(lang));
+            crate::out!("open question {} = {}: {}", q.id, q.value, q.note.get(lang));
         }
     }
     if let Some(c) = &p.clock {
-        println!("clock {} {:?} from {}", c.id, c.term, c.from);
+        crate::out!("clock {} {:?} from {}", c.id, c.term, c.from);
     }
     for r in rules(book, p) {
         let what = match &r.role {
@@ -149,20 +149,20 @@ fn print_people(
                     .map_or("", |t| t.id.as_str())
             ),
         };
-        println!("\nrule {} ({what})\n{}", r.id, r.cedar);
+        crate::out!("\nrule {} ({what})\n{}", r.id, r.cedar);
     }
-    println!("\ncases:");
+    crate::out!("\ncases:");
     for (id, title, verdict, passed) in cases {
-        println!(
+        crate::out!(
             "  {} {id:<6} {verdict:<6} {title}",
             if *passed { "ok  " } else { "FAIL" }
         );
     }
     match reliance {
         Some((relied, refused)) => {
-            println!("\nat this node: relied on {relied} times, refused by it {refused} times")
+            crate::out!("\nat this node: relied on {relied} times, refused by it {refused} times")
         }
-        None => println!("\nwho relies on it: ask a node with --node ADDRESS"),
+        None => crate::out!("\nwho relies on it: ask a node with --node ADDRESS"),
     }
 }
 
@@ -174,7 +174,7 @@ fn print_json(book: &StatuteBook, p: &Provision, cases: &[CaseLine], reliance: O
         .iter()
         .map(|(id, t, v, ok)| serde_json::json!({"id": id, "title": t, "verdict": v, "passed": ok}))
         .collect();
-    println!(
+    crate::out!(
         "{}",
         serde_json::json!({
             "id": p.id, "name": p.name, "text": p.text, "confidence": p.confidence, "needs_text": p.needs_text,
@@ -192,13 +192,13 @@ pub fn list(pack: &PackArg, lang: Lang, json: bool) -> Result<(), Failure> {
     acts.sort_by_key(|i| (!i.real, i.rank, i.id.clone()));
     for i in acts {
         if json {
-            println!(
+            crate::out!(
                 "{}",
                 serde_json::json!({"id": i.id, "rank": i.rank, "title": i.title, "from": i.span.from.to_rfc3339(), "to": i.span.to.map(kepil_terms::Instant::to_rfc3339), "real": i.real, "needs_text": i.needs_text})
             );
         } else {
             let mark = if i.real { "" } else { " [assumed]" };
-            println!("{:>2} {:<22} {}{mark}", i.rank, i.id, i.title.get(lang));
+            crate::out!("{:>2} {:<22} {}{mark}", i.rank, i.id, i.title.get(lang));
         }
     }
     Ok(())

@@ -46,7 +46,7 @@ pub fn run(pack: &PackArg, files: &[PathBuf], show: &Show) -> Result<(), Failure
     });
     if show.json {
         let list: Vec<_> = results.iter().map(|r| json(&gate, r)).collect();
-        println!(
+        crate::out!(
             "{}",
             serde_json::json!({"results": list, "passed": passed, "failed": failed})
         );
@@ -59,7 +59,7 @@ pub fn run(pack: &PackArg, files: &[PathBuf], show: &Show) -> Result<(), Failure
         }
         coverage(&gate, &results);
         disagreements(&gate);
-        println!("{passed} passed, {failed} failed");
+        crate::out!("{passed} passed, {failed} failed");
     }
     if failed == 0 {
         Ok(())
@@ -97,9 +97,9 @@ fn people(gate: &Gate, r: &CaseResult, tests: bool) {
         },
         |d| format!("{} (strict {})", d.verdict, d.strict),
     );
-    println!("{mark} {}{twin} {}: {verdict}", r.id, r.title);
+    crate::out!("{mark} {}{twin} {}: {verdict}", r.id, r.title);
     for d in &r.differences {
-        println!("       {}:{}: {d}", r.place.0, r.place.1);
+        crate::out!("       {}:{}: {d}", r.place.0, r.place.1);
     }
     if tests && let Some(d) = &r.decision {
         let line: Vec<String> = gate
@@ -110,7 +110,7 @@ fn people(gate: &Gate, r: &CaseResult, tests: bool) {
             .filter(|(_, o)| o.outcome != kepil_gate::Outcome::NotApplicable)
             .map(|(t, o)| format!("{}={}", t.id, o.outcome.as_str()))
             .collect();
-        println!("       {}", line.join(" "));
+        crate::out!("       {}", line.join(" "));
     }
 }
 
@@ -144,7 +144,7 @@ fn coverage(gate: &Gate, results: &[CaseResult]) {
             count(&[O::LawNotYetInForce]),
         ]);
     }
-    println!("{table}");
+    crate::out!("{table}");
 }
 
 fn json(gate: &Gate, r: &CaseResult) -> serde_json::Value {
@@ -184,13 +184,13 @@ fn disagreements(gate: &Gate) {
         return;
     };
     if d.disagreements.is_empty() {
-        println!("Cases we believe wrong in law: none.");
+        crate::out!("Cases we believe wrong in law: none.");
     }
     for r in &d.disagreements {
-        println!("We believe {} wrong: {}", r.case, r.note);
+        crate::out!("We believe {} wrong: {}", r.case, r.note);
     }
-    println!("Readings an advocate should look at first:");
+    crate::out!("Readings an advocate should look at first:");
     for r in &d.readings {
-        println!("  {:<7} {}", r.case, r.note);
+        crate::out!("  {:<7} {}", r.case, r.note);
     }
 }
