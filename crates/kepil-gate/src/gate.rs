@@ -105,6 +105,7 @@ pub struct Gate {
     pub(crate) no_data: TermIx,
     pub(crate) kinds: Kinds,
     template: Facts,
+    pack: String,
 }
 
 /// The four kinds of request.
@@ -141,6 +142,7 @@ impl Gate {
             notes: notes(&book),
             template: template(&book, &slots)?,
             slots,
+            pack: crate::record::hex(&book.hash),
             book,
         };
         Ok(gate)
@@ -150,6 +152,12 @@ impl Gate {
     #[must_use]
     pub fn book(&self) -> &StatuteBook {
         &self.book
+    }
+
+    /// The hash of the pack, in hexadecimal.
+    #[must_use]
+    pub fn pack(&self) -> &str {
+        &self.pack
     }
 
     /// The statute book, shared.

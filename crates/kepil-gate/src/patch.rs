@@ -218,24 +218,16 @@ impl Patcher<'_> {
     /// # Errors
     /// Naming the first thing that is missing.
     pub fn complete(&self, facts: &Facts) -> Result<(), PatchError> {
-        for (i, def) in self.book.layout.slots().iter().enumerate() {
-            let Ok(slot) = Slot::try_from(i) else {
-                continue;
-            };
-            if def.optional || def.derived || facts.has(slot) {
-                continue;
-            }
-            let (record, member) = def.path.rsplit_once('.').unwrap_or(("", &def.path));
-            let present =
-                record.is_empty() || self.book.layout.slot(record).is_none_or(|r| facts.has(r));
-            if present {
-                return Err(PatchError::Incomplete {
+        match self.book.layout.missing(facts) {
+            None => Ok(()),
+            Some(def) => {
+                let (record, member) = def.path.rsplit_once('.').unwrap_or(("", &def.path));
+                Err(PatchError::Incomplete {
                     record: record.to_owned(),
                     member: member.to_owned(),
-                });
+                })
             }
         }
-        Ok(())
     }
 }
 

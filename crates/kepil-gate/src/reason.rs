@@ -6,53 +6,53 @@ use kepil_law::instrument::Confidence;
 use kepil_law::rule::{Role, RuleIx};
 use kepil_terms::{Lang, Verdict};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// One reason: a test, how it came out, what that means, where it stands in the law.
 #[derive(Debug, Clone, Serialize)]
-pub struct Reason {
+pub struct Reason<'a> {
     /// The test, as in `T02`; empty for reasons that are not tests.
-    pub test: String,
+    pub test: &'a str,
     /// Its name.
-    pub name: String,
+    pub name: &'a str,
     /// Its outcome.
     pub outcome: &'static str,
     /// What it means, in a sentence.
-    pub text: String,
+    pub text: Cow<'a, str>,
     /// The provision it rests on.
-    pub source: String,
+    pub source: &'a str,
     /// The title of the act.
-    pub act: String,
+    pub act: &'a str,
     /// How sure the text is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
 }
 
 /// A ground, said for people.
 #[derive(Debug, Clone, Serialize)]
-pub struct GroundText {
+pub struct GroundText<'a> {
     /// The data category.
     pub category: String,
     /// The provision.
-    pub source: String,
+    pub source: &'a str,
     /// What it says.
-    pub text: String,
+    pub text: &'a str,
     /// Whether an ok may rest on it alone with the confidence floor on.
     pub firm: bool,
 }
 
 /// A decision in words.
 #[derive(Debug, Clone, Serialize)]
-pub struct Explanation {
+pub struct Explanation<'a> {
     /// The verdict in a sentence.
-    pub summary: String,
+    pub summary: &'static str,
     /// Why, the decisive ones first.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<Reason<'a>>,
     /// The grounds found.
-    pub grounds: Vec<GroundText>,
+    pub grounds: Vec<GroundText<'a>>,
     /// Tests whose source is not in force yet at the event's time.
-    pub not_yet_in_force: Vec<String>,
+    pub not_yet_in_force: Vec<&'a str>,
     /// Empty by-laws for which a visible default stands.
-    pub defaults: Vec<String>,
+    pub defaults: Vec<&'a str>,
 }
 
 struct Phrases {
@@ -116,15 +116,15 @@ impl Gate {
     /// Says a decision in `lang`: failed tests first, then those that ask for a person. With
     /// `all`, also the tests that passed.
     #[must_use]
-    pub fn explain(&self, d: &Decision, lang: Lang, all: bool) -> Explanation {
+    pub fn explain(&self, d: &Decision, lang: Lang, all: bool) -> Explanation<'_> {
         let p = phrases(lang);
         let mut reasons = Vec::new();
         if d.no_ground != 0 {
             let names = self.category_names(d.no_ground, lang).join(", ");
-            reasons.push(plain("deny", format!("{}{names}", p.no_ground)));
+            reasons.push(plain("deny", format!("{}{names}", p.no_ground).into()));
         }
         for m in &d.missing {
-            reasons.push(plain("deny", format!("{}{m}", p.missing)));
+            reasons.push(plain("deny", format!("{}{m}", p.missing).into()));
         }
         let mut tests: Vec<(usize, Outcome)> =
             d.tests.iter().map(|t| t.outcome).enumerate().collect();
@@ -137,25 +137,22 @@ impl Gate {
                 continue;
             };
             let said = result.rule.and_then(|r| self.said(r, lang));
-            let text = match outcome {
-                Outcome::Pass => String::new(),
-                Outcome::PassByReading => said.unwrap_or_else(|| p.reading.to_owned()),
-                Outcome::Error => p.error.to_owned(),
-                Outcome::Disputed => format!(
-                    "{} {}",
-                    said.unwrap_or_else(|| test.fails.get(lang).to_owned()),
-                    p.disputed
-                ),
-                _ => said.unwrap_or_else(|| test.fails.get(lang).to_owned()),
+            let fails = said.unwrap_or_else(|| test.fails.get(lang));
+            let text: Cow<'_, str> = match outcome {
+                Outcome::Pass => "".into(),
+                Outcome::PassByReading => said.unwrap_or(p.reading).into(),
+                Outcome::Error => p.error.into(),
+                Outcome::Disputed => format!("{fails} {}", p.disputed).into(),
+                _ => fails.into(),
             };
             let mut reason = plain(outcome.as_str(), text);
-            reason.test.clone_from(&test.id);
-            test.name.get(lang).clone_into(&mut reason.name);
+            reason.test = &test.id;
+            reason.name = test.name.get(lang);
             self.cite(&mut reason, result.rule, lang);
             reasons.push(reason);
         }
         Explanation {
-            summary: summary(d.verdict, lang).to_owned(),
+            summary: summary(d.verdict, lang),
             reasons,
             grounds: self.ground_texts(d, lang),
             not_yet_in_force: self
@@ -164,13 +161,13 @@ impl Gate {
                 .iter()
                 .zip(&d.tests)
                 .filter(|(_, r)| r.outcome == Outcome::LawNotYetInForce)
-                .map(|(t, _)| t.id.clone())
+                .map(|(t, _)| t.id.as_str())
                 .collect(),
             defaults: d
                 .defaults
                 .iter()
                 .filter_map(|p| self.book.provisions.get(*p as usize))
-                .flat_map(|p| p.slots.iter().cloned())
+                .flat_map(|p| p.slots.iter().map(String::as_str))
                 .collect(),
         }
     }
@@ -185,7 +182,7 @@ impl Gate {
             .collect()
     }
 
-    fn said(&self, ix: RuleIx, lang: Lang) -> Option<String> {
+    fn said(&self, ix: RuleIx, lang: Lang) -> Option<&str> {
         let r = rule(&self.book, ix)?;
         let Role::Test {
             test,
@@ -196,23 +193,23 @@ impl Gate {
             return None;
         };
         let text = self.book.tests.get(usize::from(*test))?.says.get(key)?;
-        Some(text.get(lang).to_owned())
+        Some(text.get(lang))
     }
 
-    fn cite(&self, reason: &mut Reason, ix: Option<RuleIx>, lang: Lang) {
+    fn cite<'a>(&'a self, reason: &mut Reason<'a>, ix: Option<RuleIx>, lang: Lang) {
         let Some(r) = ix.and_then(|ix| rule(&self.book, ix)) else {
             return;
         };
         if let Some(p) = self.book.provisions.get(r.provision as usize) {
-            reason.source.clone_from(&p.id);
+            reason.source = &p.id;
             reason.confidence = Some(p.confidence);
         }
         if let Some(i) = self.book.instrument_of(r.provision) {
-            i.title.get(lang).clone_into(&mut reason.act);
+            reason.act = i.title.get(lang);
         }
     }
 
-    fn ground_texts(&self, d: &Decision, lang: Lang) -> Vec<GroundText> {
+    fn ground_texts(&self, d: &Decision, lang: Lang) -> Vec<GroundText<'_>> {
         d.grounds
             .iter()
             .filter_map(|g| {
@@ -222,8 +219,8 @@ impl Gate {
                     category: self
                         .category_names(kepil_law::vocab::bit(g.category), lang)
                         .join(", "),
-                    source: p.id.clone(),
-                    text: p.text.get(lang).to_owned(),
+                    source: &p.id,
+                    text: p.text.get(lang),
                     firm: g.firm,
                 })
             })
@@ -253,14 +250,14 @@ impl Gate {
     }
 }
 
-fn plain(outcome: &'static str, text: String) -> Reason {
+fn plain<'a>(outcome: &'static str, text: Cow<'a, str>) -> Reason<'a> {
     Reason {
-        test: String::new(),
-        name: String::new(),
+        test: "",
+        name: "",
         outcome,
         text,
-        source: String::new(),
-        act: String::new(),
+        source: "",
+        act: "",
         confidence: None,
     }
 }

@@ -109,7 +109,7 @@ impl Gate {
             cites: scene.citations.iter().map(|c| c.text(book)).collect(),
             clock: scene.clock.clone(),
             facts: encode(&scene.facts),
-            pack: hex(&book.hash),
+            pack: self.pack().to_owned(),
             law: hex(&decision.law),
             verdict: decision.verdict.to_string(),
             strict: decision.strict.to_string(),

@@ -48,6 +48,8 @@ pub struct SlotDef {
 pub struct Layout {
     slots: Vec<SlotDef>,
     by_path: BTreeMap<String, Slot>,
+    /// Slots that must be stated while their record is there, with the slot of the record.
+    required: Vec<(Slot, Option<Slot>)>,
     schema: Schema,
 }
 
@@ -122,9 +124,19 @@ impl Layout {
             .enumerate()
             .filter_map(|(i, s)| Slot::try_from(i).ok().map(|i| (s.path.clone(), i)))
             .collect();
+        let by_path: BTreeMap<String, Slot> = by_path;
+        let required = (0..)
+            .zip(&slots)
+            .filter(|(_, d)| !d.optional && !d.derived)
+            .map(|(i, d)| {
+                let record = d.path.rsplit_once('.').and_then(|(r, _)| by_path.get(r).copied());
+                (i, record)
+            })
+            .collect();
         Some(Self {
             slots,
             by_path,
+            required,
             schema,
         })
     }
@@ -153,6 +165,16 @@ impl Layout {
             let (parent, _) = s.path.rsplit_once('.')?;
             (parent == record).then_some((Slot::try_from(i).ok()?, s))
         })
+    }
+
+    /// The first fact that must be stated and is not, while its record is there.
+    #[must_use]
+    pub fn missing(&self, facts: &crate::value::Facts) -> Option<&SlotDef> {
+        let (slot, _) = self
+            .required
+            .iter()
+            .find(|(slot, record)| !facts.has(*slot) && record.is_none_or(|r| facts.has(r)))?;
+        self.def(*slot)
     }
 
     /// The Cedar schema.

@@ -10,7 +10,6 @@ use kepil_gate::Gate;
 use kepil_gate::record::Record;
 use kepil_store::log::{Appender, Log, Reader};
 use kepil_terms::Instant;
-use serde_json::Value as Json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,7 +49,7 @@ pub enum Repeat {
     /// The first request with it is still being answered.
     Running,
     /// The request was answered; the hash of its body and the answer.
-    Done(String, Arc<Json>),
+    Done(String, Arc<str>),
     /// It was answered before a restart; the hash of its body and its entries in the log.
     Recorded(String, Vec<u64>),
 }

@@ -5,7 +5,13 @@ use crate::authzen::{Evaluation, Semantic};
 use crate::metrics::VerdictLabel;
 use crate::problem::Problem;
 use crate::register::{CLAIMS, Register, System, layer};
+use kepil_gate::decision::{Obligation, Outcome, TestResult};
+use kepil_gate::reason::{GroundText, Reason};
 use kepil_gate::record::{Parties, Record, hex};
+use kepil_law::catalogue::TestDef;
+use kepil_ledger::receipt::Receipt;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use kepil_gate::{Citation, Decision, Gate, Scene};
 use kepil_law::Value;
 use kepil_law::vocab::bit;
@@ -282,7 +288,68 @@ pub fn answered(app: &App, d: &Decision) -> Verdict {
     }
 }
 
-/// Decides a batch, makes every decision durable, and gives the answers in order.
+/// The context of an answer, written straight into JSON.
+#[derive(Serialize)]
+struct Context<'a> {
+    verdict: Verdict,
+    substance: Verdict,
+    strict: Verdict,
+    summary: &'static str,
+    at: String,
+    reasons: Vec<Reason<'a>>,
+    tests: Tests<'a>,
+    grounds: Vec<GroundText<'a>>,
+    not_yet_in_force: Vec<&'a str>,
+    defaults: Vec<&'a str>,
+    missing: &'a [String],
+    obligations: Vec<Duty<'a>>,
+    law: String,
+    pack: &'a str,
+    entry: Entry<'a>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    decision: bool,
+    context: Context<'a>,
+}
+
+#[derive(Serialize)]
+struct Duty<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    properties: &'a Obligation,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    index: u64,
+    receipt: &'a RawValue,
+}
+
+/// Every test that had something to look at, with its outcome.
+struct Tests<'a>(&'a [TestDef], &'a [TestResult]);
+
+impl Serialize for Tests<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let looked = |r: &TestResult| {
+            !matches!(
+                r.outcome,
+                Outcome::NotApplicable | Outcome::LawNotYetInForce
+            )
+        };
+        to.collect_map(
+            self.0
+                .iter()
+                .zip(self.1)
+                .filter(|(_, r)| looked(r))
+                .map(|(t, r)| (&t.id, r.outcome.as_str())),
+        )
+    }
+}
+
+/// Decides a batch, makes every decision durable, and gives the answers in order, as JSON.
 ///
 /// # Errors
 /// When nothing could be recorded: then nothing is answered.
@@ -291,14 +358,12 @@ pub async fn run(
     caller: &Caller<'_>,
     items: Vec<Result<Evaluation, String>>,
     semantic: Semantic,
-) -> Result<Vec<Json>, Problem> {
+) -> Result<Vec<String>, Problem> {
     let law = app.law.load_full();
     let now = app.now();
     let mut decided = Vec::with_capacity(items.len());
-    for item in &items {
-        let one = item
-            .clone()
-            .and_then(|e| decide(app, &law, caller, &e, now));
+    for item in items {
+        let one = item.and_then(|e| decide(app, &law, caller, &e, now));
         let permitted = one
             .as_ref()
             .is_ok_and(|d| answered(app, &d.decision) == Verdict::Ok);
@@ -309,6 +374,30 @@ pub async fn run(
             break;
         }
     }
+    record(app, &law, caller, decided).await
+}
+
+/// Decides one evaluation and records it; what cannot be understood is said before anything is
+/// recorded.
+///
+/// # Errors
+/// When the request cannot be understood, or nothing could be recorded.
+pub async fn one(app: &App, caller: &Caller<'_>, e: &Evaluation) -> Result<String, Problem> {
+    let law = app.law.load_full();
+    let decided = decide(app, &law, caller, e, app.now()).map_err(Problem::bad_request)?;
+    let mut answers = record(app, &law, caller, vec![Ok(decided)]).await?;
+    answers
+        .pop()
+        .ok_or_else(|| Problem::internal("an evaluation has no answer"))
+}
+
+/// Makes decisions durable, then gives their answers.
+async fn record(
+    app: &App,
+    law: &Law,
+    caller: &Caller<'_>,
+    decided: Vec<Result<Decided, String>>,
+) -> Result<Vec<String>, Problem> {
     let mut drafts = Vec::with_capacity(decided.len());
     for d in decided.iter().flatten() {
         let mut salt = [0; 32];
@@ -335,17 +424,36 @@ pub async fn run(
     let mut out = Vec::with_capacity(decided.len());
     for d in decided {
         out.push(match d {
-            Err(e) => json!({"decision": false, "context": {"error": {"status": 400, "message": e}}}),
+            Err(e) => {
+                json!({"decision": false, "context": {"error": {"status": 400, "message": e}}})
+                    .to_string()
+            }
             Ok(d) => {
-                let ticket = tickets.next().ok_or_else(|| Problem::internal("an entry has no receipt"))?;
-                let receipt = ticket.receipt().map_err(|_| Problem::internal("a receipt could not be made"))?;
-                let verdict = answered(app, &d.decision);
-                app.metrics.decisions.get_or_create(&VerdictLabel { verdict: verdict.as_str() }).inc();
+                let ticket = tickets
+                    .next()
+                    .ok_or_else(|| Problem::internal("an entry has no receipt"))?;
+                let mut receipt = ticket
+                    .receipt()
+                    .map_err(|_| Problem::internal("a receipt could not be made"))?;
+                if !caller.full_receipts {
+                    receipt = receipt.without_record();
+                }
+                let verdict = answered(app, &d.decision).as_str();
+                app.metrics
+                    .decisions
+                    .get_or_create(&VerdictLabel { verdict })
+                    .inc();
                 app.metrics.entries.inc();
                 let index = ticket.index();
-                let receipt = if caller.full_receipts { receipt } else { receipt.without_record() };
-                let entry = json!({"index": index, "receipt": serde_json::from_slice::<Json>(receipt.to_json().as_bytes()).unwrap_or(Json::Null)});
-                let answer = answer(app, &law, &d.scene, &d.decision, caller.lang, entry);
+                let answer = answer(
+                    app,
+                    law,
+                    &d.scene,
+                    &d.decision,
+                    caller.lang,
+                    index,
+                    &receipt,
+                )?;
                 app.view(index, d.record);
                 answer
             }
@@ -354,54 +462,53 @@ pub async fn run(
     Ok(out)
 }
 
-/// The answer to one evaluation, without its entry: for a preview and for a repetition.
-#[must_use]
-pub fn answer(app: &App, law: &Law, scene: &Scene, d: &Decision, lang: Lang, entry: Json) -> Json {
+/// The answer to one evaluation, as JSON.
+///
+/// # Errors
+/// When it cannot be written, which is a fault of ours.
+pub fn answer(
+    app: &App,
+    law: &Law,
+    scene: &Scene,
+    d: &Decision,
+    lang: Lang,
+    index: u64,
+    receipt: &Receipt,
+) -> Result<String, Problem> {
+    let broken = |_| Problem::internal("an answer could not be written");
     let verdict = answered(app, d);
     let gate = &law.gate;
     let why = gate.explain(d, lang, false);
-    let failed: Vec<Json> = why
-        .reasons
-        .iter()
-        .map(|r| json!({"test": r.test, "outcome": r.outcome, "name": r.name, "text": r.text, "source": r.source, "act": r.act, "confidence": r.confidence}))
-        .collect();
-    let tests: Map<String, Json> = gate
-        .book()
-        .tests
-        .iter()
-        .zip(&d.tests)
-        .filter(|(_, r)| {
-            !matches!(
-                r.outcome,
-                kepil_gate::Outcome::NotApplicable | kepil_gate::Outcome::LawNotYetInForce
-            )
-        })
-        .map(|(t, r)| (t.id.clone(), r.outcome.as_str().into()))
-        .collect();
-    let obligations: Vec<Json> = d
-        .obligations
-        .iter()
-        .enumerate()
-        .map(|(i, o)| json!({"id": format!("o{}", i + 1), "type": "custom", "properties": o}))
-        .collect();
-    json!({
-        "decision": verdict == Verdict::Ok,
-        "context": {
-            "verdict": verdict,
-            "substance": d.verdict,
-            "strict": d.strict,
-            "summary": kepil_gate::reason::summary(verdict, lang),
-            "at": scene.at.to_rfc3339(),
-            "reasons": failed,
-            "tests": tests,
-            "grounds": why.grounds,
-            "not_yet_in_force": why.not_yet_in_force,
-            "defaults": why.defaults,
-            "missing": d.missing,
-            "obligations": obligations,
-            "law": hex(&d.law),
-            "pack": hex(&gate.book().hash),
-            "entry": entry,
-        }
-    })
+    let receipt = RawValue::from_string(receipt.to_json()).map_err(broken)?;
+    let answer = Answer {
+        decision: verdict == Verdict::Ok,
+        context: Context {
+            verdict,
+            substance: d.verdict,
+            strict: d.strict,
+            summary: kepil_gate::reason::summary(verdict, lang),
+            at: scene.at.to_rfc3339(),
+            reasons: why.reasons,
+            tests: Tests(&gate.book().tests, &d.tests),
+            grounds: why.grounds,
+            not_yet_in_force: why.not_yet_in_force,
+            defaults: why.defaults,
+            missing: &d.missing,
+            obligations: (1..)
+                .zip(&d.obligations)
+                .map(|(n, o)| Duty {
+                    id: format!("o{n}"),
+                    kind: "custom",
+                    properties: o,
+                })
+                .collect(),
+            law: hex(&d.law),
+            pack: gate.pack(),
+            entry: Entry {
+                index,
+                receipt: &receipt,
+            },
+        },
+    };
+    serde_json::to_string(&answer).map_err(broken)
 }

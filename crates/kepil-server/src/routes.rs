@@ -184,10 +184,10 @@ async fn once<F, Fut>(
     headers: &HeaderMap,
     bytes: &[u8],
     work: F,
-) -> Result<Value, Problem>
+) -> Result<String, Problem>
 where
     F: FnOnce(String) -> Fut,
-    Fut: Future<Output = Result<Value, Problem>>,
+    Fut: Future<Output = Result<String, Problem>>,
 {
     let Some(key) = headers.get("idempotency-key") else {
         return work(String::new()).await;
@@ -226,7 +226,7 @@ where
         )),
         Some(Repeat::Done(b, answer)) => {
             if b == body {
-                Ok(answer.as_ref().clone())
+                Ok(answer.to_string())
             } else {
                 Err(reused())
             }
@@ -242,7 +242,7 @@ where
             let answer = work(format!("{key} {body}")).await;
             let mut repeats = app.repeats.lock().unwrap_or_else(PoisonError::into_inner);
             match &answer {
-                Ok(a) => repeats.insert(key, (now, Repeat::Done(body, Arc::new(a.clone())))),
+                Ok(a) => repeats.insert(key, (now, Repeat::Done(body, Arc::from(a.as_str())))),
                 // Nothing was recorded: the key is free again.
                 Err(_) => repeats.remove(&key),
             };
@@ -274,27 +274,35 @@ fn hash(parts: &[&[u8]]) -> String {
 }
 
 /// The answers of entries that stand in the log from before a restart.
-fn recorded(app: &App, indexes: &[u64], lang: Lang) -> Result<Value, Problem> {
+fn recorded(app: &App, indexes: &[u64], lang: Lang) -> Result<String, Problem> {
     let law = app.law.load_full();
-    let broken = |_| Problem::internal("the recorded answer could not be read again");
+    let broken = || Problem::internal("the recorded answer could not be read again");
     let mut answers = Vec::new();
     for index in indexes {
-        let receipt = app.reader.receipt(*index).map_err(|_| broken(()))?;
+        let receipt = app.reader.receipt(*index).map_err(|_| broken())?;
         let record: kepil_gate::record::Record =
-            serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken(()))?;
-        let scene = law.gate.scene_of(&record).map_err(|_| broken(()))?;
+            serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken())?;
+        let scene = law.gate.scene_of(&record).map_err(|_| broken())?;
         let decision = law.gate.decide(scene.clone());
-        let entry = json!({"index": index, "receipt": json::parse(receipt.to_json().as_bytes()).map_err(|_| broken(()))?});
-        answers.push(evaluate::answer(app, &law, &scene, &decision, lang, entry));
+        answers.push(evaluate::answer(
+            app, &law, &scene, &decision, lang, *index, &receipt,
+        )?);
     }
-    match (answers.len(), answers.pop()) {
-        (1, Some(one)) => Ok(one),
-        (_, Some(last)) => {
-            answers.push(last);
-            Ok(json!({ "evaluations": answers }))
-        }
-        (_, None) => Err(broken(())),
+    match answers.as_slice() {
+        [] => Err(broken()),
+        [one] => Ok(one.clone()),
+        many => Ok(list(many)),
     }
+}
+
+/// The answer to a batch.
+fn list(answers: &[String]) -> String {
+    format!("{{\"evaluations\":[{}]}}", answers.join(","))
+}
+
+/// A body that is JSON already.
+fn json_body(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 async fn evaluation(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -307,7 +315,7 @@ async fn evaluation(State(app): State<Shared>, request: Request) -> Result<Respo
         single(&app, &system, &headers, e, repeat).await
     })
     .await?;
-    Ok(Json(answer).into_response())
+    Ok(json_body(answer))
 }
 
 async fn single(
@@ -316,7 +324,7 @@ async fn single(
     headers: &HeaderMap,
     e: Evaluation,
     repeat: String,
-) -> Result<Value, Problem> {
+) -> Result<String, Problem> {
     let caller = Caller {
         system,
         request: request_id(headers),
@@ -324,12 +332,7 @@ async fn single(
         repeat,
         full_receipts: true,
     };
-    // What cannot be understood is an error of the request, said before anything is recorded.
-    evaluate::scene(&app.law.load(), &caller, &e, app.now()).map_err(Problem::bad_request)?;
-    let mut answers = evaluate::run(app, &caller, vec![Ok(e)], Semantic::ExecuteAll).await?;
-    answers
-        .pop()
-        .ok_or_else(|| Problem::internal("an evaluation has no answer"))
+    evaluate::one(app, &caller, &e).await
 }
 
 async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -354,12 +357,12 @@ async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Resp
                     full_receipts: false,
                 };
                 let answers = evaluate::run(&app, &caller, items, semantic).await?;
-                Ok(json!({ "evaluations": answers }))
+                Ok(list(&answers))
             }
         },
     )
     .await?;
-    Ok(Json(answer).into_response())
+    Ok(json_body(answer))
 }
 
 async fn token(State(app): State<Shared>, request: Request) -> Response {
