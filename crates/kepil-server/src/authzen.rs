@@ -2,29 +2,34 @@
 
 use crate::problem::Problem;
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// One evaluation, read and checked; unknown members are ignored as the standard demands.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Evaluation {
+///
+/// It borrows from the body: a batch of a thousand copies nothing of its defaults.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation<'a> {
     /// `subject.type`.
-    pub subject_type: String,
+    pub subject_type: &'a str,
     /// `subject.id`.
-    pub subject_id: String,
+    pub subject_id: &'a str,
     /// `subject.properties`.
-    pub subject: Map<String, Value>,
+    pub subject: &'a Map<String, Value>,
     /// `action.name`.
-    pub action: String,
+    pub action: &'a str,
     /// `action.properties`.
-    pub action_properties: Map<String, Value>,
+    pub action_properties: &'a Map<String, Value>,
     /// `resource.type`.
-    pub resource_type: String,
+    pub resource_type: &'a str,
     /// `resource.id`.
-    pub resource_id: String,
+    pub resource_id: &'a str,
     /// `resource.properties`.
-    pub resource: Map<String, Value>,
+    pub resource: &'a Map<String, Value>,
     /// `context`.
-    pub context: Map<String, Value>,
+    pub context: &'a Map<String, Value>,
 }
+
+static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 /// `options.evaluations_semantic`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,39 +42,51 @@ pub enum Semantic {
     PermitOnFirstPermit,
 }
 
+impl Semantic {
+    /// Whether an answer ends the batch.
+    #[must_use]
+    pub fn ends(self, permitted: bool) -> bool {
+        match self {
+            Semantic::ExecuteAll => false,
+            Semantic::DenyOnFirstDeny => !permitted,
+            Semantic::PermitOnFirstPermit => permitted,
+        }
+    }
+}
+
 /// A batch, or a single evaluation sent to the batch endpoint.
 #[derive(Debug, Clone)]
-pub enum Batch {
+pub enum Batch<'a> {
     /// No `evaluations`: behaves as a single evaluation.
-    Single(Box<Evaluation>),
+    Single(Box<Evaluation<'a>>),
     /// The items; one that cannot be read is an error of its own.
-    Many(Vec<Result<Evaluation, String>>, Semantic),
+    Many(Vec<Result<Evaluation<'a>, String>>, Semantic),
 }
 
 /// Reads a single evaluation.
 ///
 /// # Errors
 /// 400 with what is missing or mistyped.
-pub fn evaluation(body: &Value) -> Result<Evaluation, Problem> {
+pub fn evaluation(body: &Value) -> Result<Evaluation<'_>, Problem> {
     let map = object(body, "the body").map_err(Problem::bad_request)?;
-    read(map).map_err(Problem::bad_request)
+    read(|key| map.get(key)).map_err(Problem::bad_request)
 }
 
 /// Reads a batch.
 ///
 /// # Errors
 /// 400 when the batch itself cannot be read, or is longer than `most`.
-pub fn batch(body: &Value, most: usize) -> Result<Batch, Problem> {
+pub fn batch(body: &Value, most: usize) -> Result<Batch<'_>, Problem> {
     let map = object(body, "the body").map_err(Problem::bad_request)?;
     let items = match map.get("evaluations") {
         None => {
             return Ok(Batch::Single(Box::new(
-                read(map).map_err(Problem::bad_request)?,
+                read(|key| map.get(key)).map_err(Problem::bad_request)?,
             )));
         }
         Some(Value::Array(items)) if items.is_empty() => {
             return Ok(Batch::Single(Box::new(
-                read(map).map_err(Problem::bad_request)?,
+                read(|key| map.get(key)).map_err(Problem::bad_request)?,
             )));
         }
         Some(Value::Array(items)) => items,
@@ -102,13 +119,7 @@ pub fn batch(body: &Value, most: usize) -> Result<Batch, Problem> {
         .map(|item| {
             let item = object(item, "an item of `evaluations`")?;
             // An item replaces whole objects of the defaults; there is no deep merge.
-            let mut merged = Map::new();
-            for key in ["subject", "action", "resource", "context"] {
-                if let Some(v) = item.get(key).or_else(|| map.get(key)) {
-                    merged.insert(key.to_owned(), v.clone());
-                }
-            }
-            read(&merged)
+            read(|key| item.get(key).or_else(|| map.get(key)))
         })
         .collect();
     Ok(Batch::Many(out, semantic))
@@ -119,53 +130,49 @@ fn object<'a>(v: &'a Value, what: &str) -> Result<&'a Map<String, Value>, String
         .ok_or_else(|| format!("{what} must be a JSON object"))
 }
 
-fn part<'a>(map: &'a Map<String, Value>, name: &str) -> Result<&'a Map<String, Value>, String> {
-    match map.get(name) {
+fn part<'a>(found: Option<&'a Value>, name: &str) -> Result<&'a Map<String, Value>, String> {
+    match found {
         None => Err(format!("`{name}` is missing")),
         Some(v) => object(v, &format!("`{name}`")),
     }
 }
 
-fn text(map: &Map<String, Value>, of: &str, name: &str) -> Result<String, String> {
+fn text<'a>(map: &'a Map<String, Value>, of: &str, name: &str) -> Result<&'a str, String> {
     match map.get(name) {
         None => Err(format!("`{of}.{name}` is missing")),
         Some(Value::String(s)) if s.is_empty() => Err(format!("`{of}.{name}` is empty")),
         Some(Value::String(s)) if s.len() > 512 => {
             Err(format!("`{of}.{name}` is longer than 512 bytes"))
         }
-        Some(Value::String(s)) => Ok(s.clone()),
+        Some(Value::String(s)) => Ok(s),
         Some(_) => Err(format!("`{of}.{name}` must be a string")),
     }
 }
 
-fn optional(map: &Map<String, Value>, of: &str, name: &str) -> Result<Map<String, Value>, String> {
-    match map.get(name) {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(o)) => Ok(o.clone()),
-        Some(_) => Err(if of.is_empty() {
-            format!("`{name}` must be a JSON object")
-        } else {
-            format!("`{of}.{name}` must be a JSON object")
-        }),
+fn optional<'a>(found: Option<&'a Value>, name: &str) -> Result<&'a Map<String, Value>, String> {
+    match found {
+        None | Some(Value::Null) => Ok(&NOTHING),
+        Some(Value::Object(o)) => Ok(o),
+        Some(_) => Err(format!("`{name}` must be a JSON object")),
     }
 }
 
-fn read(map: &Map<String, Value>) -> Result<Evaluation, String> {
+fn read<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Result<Evaluation<'a>, String> {
     let (subject, action, resource) = (
-        part(map, "subject")?,
-        part(map, "action")?,
-        part(map, "resource")?,
+        part(get("subject"), "subject")?,
+        part(get("action"), "action")?,
+        part(get("resource"), "resource")?,
     );
     Ok(Evaluation {
         subject_type: text(subject, "subject", "type")?,
         subject_id: text(subject, "subject", "id")?,
-        subject: optional(subject, "subject", "properties")?,
+        subject: optional(subject.get("properties"), "subject.properties")?,
         action: text(action, "action", "name")?,
-        action_properties: optional(action, "action", "properties")?,
+        action_properties: optional(action.get("properties"), "action.properties")?,
         resource_type: text(resource, "resource", "type")?,
         resource_id: text(resource, "resource", "id")?,
-        resource: optional(resource, "resource", "properties")?,
-        context: optional(map, "", "context")?,
+        resource: optional(resource.get("properties"), "resource.properties")?,
+        context: optional(get("context"), "context")?,
     })
 }
 

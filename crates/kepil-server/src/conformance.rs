@@ -41,7 +41,7 @@ impl Conformance {
 
     /// Decides; whatever cannot be evaluated is a denial.
     #[must_use]
-    pub fn decide(&self, e: &Evaluation) -> bool {
+    pub fn decide(&self, e: &Evaluation<'_>) -> bool {
         let Some(request) = request(e) else {
             return false;
         };
@@ -52,21 +52,21 @@ impl Conformance {
     }
 }
 
-fn request(e: &Evaluation) -> Option<Request> {
+fn request(e: &Evaluation<'_>) -> Option<Request> {
     let uid = |ty: &str, id: &str| EntityUid::from_json(json!({"type": ty, "id": id})).ok();
     let context = json!({
         "subject_type": e.subject_type,
         "resource_type": e.resource_type,
         "resource_id": e.resource_id,
-        "subject": plain(&e.subject),
-        "action": plain(&e.action_properties),
-        "resource": plain(&e.resource),
+        "subject": plain(e.subject),
+        "action": plain(e.action_properties),
+        "resource": plain(e.resource),
     });
     let context = Context::from_json_value(context, None).ok()?;
     Request::new(
-        uid("Subject", &e.subject_id)?,
-        uid("Action", &e.action)?,
-        uid("Resource", &e.resource_id)?,
+        uid("Subject", e.subject_id)?,
+        uid("Action", e.action)?,
+        uid("Resource", e.resource_id)?,
         context,
         None,
     )

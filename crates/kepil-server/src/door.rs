@@ -139,15 +139,15 @@ impl Door {
         let (system, claims) = self.check(&form.client_assertion, register, now)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, exp| *exp + SKEW_SECS >= now);
-        if used
-            .insert(format!("{} {}", claims.iss, claims.jti), claims.exp)
-            .is_some()
-        {
+        let seen = format!("{} {}", claims.iss, claims.jti);
+        // An entry is never overwritten: a later assertion with the jti must not shorten its time.
+        if used.contains_key(&seen) {
             return refuse(
                 "invalid_client",
                 "the assertion was used before; sign a new one with a new jti",
             );
         }
+        used.insert(seen, claims.exp);
         drop(used);
         let token = URL_SAFE_NO_PAD.encode(random);
         let mut grants = self.grants.write().unwrap_or_else(PoisonError::into_inner);
@@ -197,7 +197,7 @@ impl Door {
                 "the assertion is for another audience; use this node's public address",
             ));
         }
-        if claims.exp + SKEW_SECS < now {
+        if claims.exp.saturating_add(SKEW_SECS) < now {
             return Err(refuse("the assertion has expired; sign a new one"));
         }
         if claims.exp > now + self.assertion_secs + SKEW_SECS
@@ -232,7 +232,10 @@ impl Door {
             .get(header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok())
             .ok_or_else(refuse)?;
-        let token = value.strip_prefix("Bearer ").ok_or_else(refuse)?;
+        let (scheme, token) = value.split_once(' ').ok_or_else(refuse)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(refuse());
+        }
         let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
         let grant = grants
             .get(&digest(token))

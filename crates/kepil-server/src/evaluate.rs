@@ -4,7 +4,7 @@ use crate::app::{App, Law};
 use crate::authzen::{Evaluation, Semantic};
 use crate::metrics::VerdictLabel;
 use crate::problem::Problem;
-use crate::register::{CLAIMS, Register, System, layer};
+use crate::register::{CLAIMS, Register, System};
 use kepil_gate::decision::{Obligation, Outcome, TestResult};
 use kepil_gate::reason::{GroundText, Reason};
 use kepil_gate::record::{Parties, Record, hex};
@@ -16,6 +16,7 @@ use kepil_gate::{Citation, Decision, Gate, Scene};
 use kepil_law::Value;
 use kepil_law::vocab::bit;
 use kepil_ledger::entry::Draft;
+use kepil_store::log::AppendError;
 use kepil_terms::{Instant, Lang, Verdict};
 use serde_json::{Map, Value as Json, json};
 use std::time::Instant as Timer;
@@ -54,9 +55,17 @@ const REFERENCES: &[&str] = &[
     "algorithm",
 ];
 
+/// Longer texts and lists are refused: in a batch every record repeats them.
+const MAX_TEXT: usize = 512;
+const MAX_ITEM: usize = 256;
+const MAX_ITEMS: usize = 128;
+
 fn word<'a>(map: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, String> {
     match map.get(key) {
         None | Some(Json::Null) => Ok(None),
+        Some(Json::String(s)) if s.len() > MAX_TEXT => {
+            Err(format!("`{key}` is longer than {MAX_TEXT} bytes"))
+        }
         Some(Json::String(s)) => Ok(Some(s)),
         Some(_) => Err(format!("`{key}` must be a string")),
     }
@@ -65,15 +74,17 @@ fn word<'a>(map: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, St
 fn words(map: &Map<String, Json>, key: &str) -> Result<Vec<String>, String> {
     match map.get(key) {
         None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Array(list)) if list.len() <= 128 => list
+        Some(Json::Array(list)) if list.len() <= MAX_ITEMS => list
             .iter()
-            .map(|v| {
-                v.as_str()
-                    .map(str::to_owned)
-                    .ok_or_else(|| format!("`{key}` must be a list of strings"))
+            .map(|v| match v.as_str() {
+                Some(s) if s.len() > MAX_ITEM => Err(format!(
+                    "`{key}` holds an item longer than {MAX_ITEM} bytes"
+                )),
+                Some(s) => Ok(s.to_owned()),
+                None => Err(format!("`{key}` must be a list of strings")),
             })
             .collect(),
-        Some(Json::Array(_)) => Err(format!("`{key}` holds more than 128 items")),
+        Some(Json::Array(_)) => Err(format!("`{key}` holds more than {MAX_ITEMS} items")),
         Some(_) => Err(format!("`{key}` must be a list of strings")),
     }
 }
@@ -86,7 +97,7 @@ fn words(map: &Map<String, Json>, key: &str) -> Result<Vec<String>, String> {
 pub fn scene(
     law: &Law,
     caller: &Caller<'_>,
-    e: &Evaluation,
+    e: &Evaluation<'_>,
     now: Instant,
 ) -> Result<(Scene, Parties), String> {
     let (gate, register) = (&law.gate, &law.register);
@@ -95,23 +106,21 @@ pub fn scene(
     let mut facts = register.unknown();
     // What the caller states comes first: registers are laid over it.
     if let Some(claims) = e.context.get("claims") {
-        layer(gate, claims, CLAIMS)
-            .map_err(|m| format!("`context.claims`: {m}"))?
-            .lay(&mut facts);
+        claim(gate, claims, &mut facts).map_err(|m| format!("`context.claims`: {m}"))?;
     }
     caller.system.layer.lay(&mut facts);
 
-    let operation = book.vocab.find("Action", &e.action).ok_or_else(|| {
+    let operation = book.vocab.find("Action", e.action).ok_or_else(|| {
         format!(
             "`action.name`: `{}` is not an operation the gate knows",
-            clip(&e.action)
+            clip(e.action)
         )
     })?;
-    let actor_name = word(&e.subject, "actor")?;
+    let actor_name = word(e.subject, "actor")?;
     let actor = actor(gate, caller.system, actor_name)?;
     let category_type = book.vocab.type_named("Category").unwrap_or_default();
     let mut data = 0;
-    for c in words(&e.resource, "data")? {
+    for c in words(e.resource, "data")? {
         data |= bit(book.vocab.term(category_type, &c).ok_or_else(|| {
             format!(
                 "`resource.properties.data`: `{}` is not a data category the gate knows",
@@ -119,7 +128,7 @@ pub fn scene(
             )
         })?);
     }
-    let purpose = word(&e.context, "purpose")?
+    let purpose = word(e.context, "purpose")?
         .ok_or("`context.purpose` is missing: say what the data are for")?;
     let purpose = book.vocab.find("Purpose", purpose).ok_or_else(|| {
         format!(
@@ -127,7 +136,7 @@ pub fn scene(
             clip(purpose)
         )
     })?;
-    if let Some(time) = word(&e.context, "time")? {
+    if let Some(time) = word(e.context, "time")? {
         // A claim: read so that a broken one is refused, never used as the event's time.
         Instant::parse(time).map_err(|e| format!("`context.time`: {e}"))?;
     }
@@ -139,12 +148,12 @@ pub fn scene(
         ..Parties::default()
     };
     let mut listed = false;
-    if let Some(official) = word(&e.subject, "official")? {
+    if let Some(official) = word(e.subject, "official")? {
         lay(register, caller, "official", official, &mut facts);
         who.official = official.to_owned();
     }
     let person = if e.resource_type == "person" {
-        e.resource_id.as_str()
+        e.resource_id
     } else {
         ""
     };
@@ -154,11 +163,11 @@ pub fn scene(
         let own = e.subject_type == "person" && e.subject_id == person;
         set(gate, &mut facts, "person.own_data", own);
     }
-    if let Some(dataset) = word(&e.resource, "dataset")? {
+    if let Some(dataset) = word(e.resource, "dataset")? {
         lay(register, caller, "dataset", dataset, &mut facts);
     }
     for kind in REFERENCES {
-        if let Some(id) = word(&e.context, kind)?
+        if let Some(id) = word(e.context, kind)?
             && let Some(entry) = register
                 .record(kind, id)
                 .filter(|r| r.open_to(&caller.system.id))
@@ -175,7 +184,7 @@ pub fn scene(
     facts.set(slots.data, Value::Set(data));
     facts.set(slots.purpose, Value::Id(purpose));
     if e.resource.contains_key("fields") {
-        let mut fields: Vec<Box<str>> = words(&e.resource, "fields")?
+        let mut fields: Vec<Box<str>> = words(e.resource, "fields")?
             .into_iter()
             .map(Into::into)
             .collect();
@@ -184,11 +193,11 @@ pub fn scene(
         facts.set(slots.fields, Value::Strs(fields.into()));
     }
     set(gate, &mut facts, "log_ready", true);
-    let citations: Vec<Citation> = words(&e.context, "basis")?
+    let citations: Vec<Citation> = words(e.context, "basis")?
         .iter()
         .map(|c| Citation::parse(c, book))
         .collect();
-    let clock = word(&e.context, "clock")?.map(str::to_owned);
+    let clock = word(e.context, "clock")?.map(str::to_owned);
     gate.patcher()
         .complete(&facts)
         .map_err(|m| format!("`context.claims`: {m}"))?;
@@ -203,6 +212,29 @@ pub fn scene(
         },
         who,
     ))
+}
+
+/// Lays what the caller states over the row.
+fn claim(gate: &Gate, claims: &Json, facts: &mut kepil_law::Facts) -> Result<(), String> {
+    let map = claims.as_object().ok_or("they must be an object")?;
+    if let Some(group) = map.keys().find(|k| !CLAIMS.contains(&k.as_str())) {
+        return Err(format!(
+            "a caller may not state `{}`, only {}",
+            clip(group),
+            CLAIMS.join(", ")
+        ));
+    }
+    gate.patcher()
+        .apply(facts, claims)
+        .map_err(|e| e.to_string())?;
+    match facts.get(gate.slots().fields) {
+        Value::Strs(list) if list.len() > MAX_ITEMS || list.iter().any(|f| f.len() > MAX_ITEM) => {
+            Err(format!(
+                "`request.fields` holds more than {MAX_ITEMS} items, or one longer than {MAX_ITEM} bytes"
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn actor(gate: &Gate, system: &System, named: Option<&str>) -> Result<u16, String> {
@@ -261,7 +293,7 @@ pub fn decide(
     app: &App,
     law: &Law,
     caller: &Caller<'_>,
-    e: &Evaluation,
+    e: &Evaluation<'_>,
     now: Instant,
 ) -> Result<Decided, String> {
     let (scene, who) = scene(law, caller, e, now)?;
@@ -356,21 +388,22 @@ impl Serialize for Tests<'_> {
 pub async fn run(
     app: &App,
     caller: &Caller<'_>,
-    items: Vec<Result<Evaluation, String>>,
+    items: &[Result<Evaluation<'_>, String>],
     semantic: Semantic,
 ) -> Result<Vec<String>, Problem> {
     let law = app.law.load_full();
     let now = app.now();
     let mut decided = Vec::with_capacity(items.len());
     for item in items {
-        let one = item.and_then(|e| decide(app, &law, caller, &e, now));
+        let one = item
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|e| decide(app, &law, caller, e, now));
         let permitted = one
             .as_ref()
             .is_ok_and(|d| answered(app, &d.decision) == Verdict::Ok);
         decided.push(one);
-        if (semantic == Semantic::DenyOnFirstDeny && !permitted)
-            || (semantic == Semantic::PermitOnFirstPermit && permitted)
-        {
+        if semantic.ends(permitted) {
             break;
         }
     }
@@ -382,7 +415,7 @@ pub async fn run(
 ///
 /// # Errors
 /// When the request cannot be understood, or nothing could be recorded.
-pub async fn one(app: &App, caller: &Caller<'_>, e: &Evaluation) -> Result<String, Problem> {
+pub async fn one(app: &App, caller: &Caller<'_>, e: &Evaluation<'_>) -> Result<String, Problem> {
     let law = app.law.load_full();
     let decided = decide(app, &law, caller, e, app.now()).map_err(Problem::bad_request)?;
     let mut answers = record(app, &law, caller, vec![Ok(decided)]).await?;
@@ -412,6 +445,11 @@ async fn record(
         Vec::new()
     } else {
         app.appender.append(drafts).await.map_err(|e| {
+            if let AppendError::TooLarge { limit, .. } = e {
+                return Problem::too_large(format!(
+                    "the entries of one request may take {limit} bytes; send fewer evaluations at once"
+                ));
+            }
             app.metrics.unrecorded.inc();
             tracing::error!(error = %e, "appending to the ledger failed; nothing is released");
             Problem::unrecordable("the ledger takes no entries at the moment; nothing was released, nothing is lost; try again later")
@@ -424,10 +462,7 @@ async fn record(
     let mut out = Vec::with_capacity(decided.len());
     for d in decided {
         out.push(match d {
-            Err(e) => {
-                json!({"decision": false, "context": {"error": {"status": 400, "message": e}}})
-                    .to_string()
-            }
+            Err(e) => failed(&e),
             Ok(d) => {
                 let ticket = tickets
                     .next()
@@ -460,6 +495,12 @@ async fn record(
         });
     }
     Ok(out)
+}
+
+/// The answer to an item of a batch that cannot be understood.
+#[must_use]
+pub fn failed(message: &str) -> String {
+    json!({"decision": false, "context": {"error": {"status": 400, "message": message}}}).to_string()
 }
 
 /// The answer to one evaluation, as JSON.

@@ -2,6 +2,7 @@
 //! measures, cases, orders, algorithms. Held in memory; the gate never asks a database.
 
 use kepil_gate::Gate;
+use kepil_gate::patch::PatchError;
 use kepil_law::vocab::{Mask, bit};
 use kepil_law::{Facts, Slot, Value};
 use serde::{Deserialize, Serialize};
@@ -124,7 +125,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Register {
     systems: HashMap<String, std::sync::Arc<System>>,
-    records: HashMap<(String, String), Entry>,
+    records: HashMap<String, HashMap<String, Entry>>,
     unknown: Facts,
 }
 
@@ -186,10 +187,11 @@ impl Register {
                 return Err(wrong("it stands there twice".into()));
             }
         }
-        for r in &file.records {
+        for (place, r) in file.records.iter().enumerate() {
+            // By its place: an id may be a person's, and this goes into the node's logs.
             let wrong = |what: String| RegisterError::Entry {
-                kind: r.kind.clone(),
-                id: r.id.clone(),
+                kind: format!("record ({})", r.kind.chars().take(20).collect::<String>()),
+                id: format!("records[{place}]"),
                 what,
             };
             let groups = KINDS.iter().find(|(k, _)| *k == r.kind).map(|(_, g)| *g);
@@ -201,8 +203,7 @@ impl Register {
                 layer,
             };
             if out
-                .records
-                .insert((r.kind.clone(), r.id.clone()), entry)
+                .records.entry(r.kind.clone()).or_default().insert(r.id.clone(), entry)
                 .is_some()
             {
                 return Err(wrong("it stands there twice".into()));
@@ -220,8 +221,7 @@ impl Register {
     /// A record by kind and id.
     #[must_use]
     pub fn record(&self, kind: &str, id: &str) -> Option<&Entry> {
-        // Two small strings a lookup: far below the cost of reading the request.
-        self.records.get(&(kind.to_owned(), id.to_owned()))
+        self.records.get(kind)?.get(id)
     }
 
     /// The row of unfavourable assumptions.
@@ -270,9 +270,14 @@ pub fn layer(gate: &Gate, doc: &Json, groups: &[&str]) -> Result<Layer, String> 
         ));
     }
     let mut facts = Facts::empty(gate.book().layout.slots().len());
-    gate.patcher()
-        .apply(&mut facts, doc)
-        .map_err(|e| e.to_string())?;
+    gate.patcher().apply(&mut facts, doc).map_err(|e| match e {
+        // Without what stands there: it may be personal.
+        PatchError::Type { path, expected, .. } => format!("the fact `{path}` must be {expected}"),
+        PatchError::Term { path, kind, .. } => {
+            format!("the fact `{path}` names no {kind} of the vocabulary")
+        }
+        e => e.to_string(),
+    })?;
     let list = (0u16..)
         .zip(facts.values())
         .filter(|(_, v)| !matches!(v, Value::Absent))

@@ -1,6 +1,6 @@
 //! The HTTP interface: one list of routes, and what each does.
 
-use crate::app::{App, Repeat};
+use crate::app::{App, Law, Repeat};
 use crate::authzen::{self, Batch, Evaluation, Semantic};
 use crate::door::{TokenForm, TokenRefusal};
 use crate::evaluate::{self, Caller};
@@ -15,7 +15,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use kepil_terms::Lang;
+use kepil_gate::record::{Record, hex};
+use kepil_terms::{Lang, Verdict};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError};
@@ -67,6 +68,11 @@ pub fn router(app: Shared) -> Router {
             .route(
                 "/tenants/conformance/.well-known/authzen-configuration",
                 get(conformance_discovery),
+            )
+            // AuthZEN 1.0 puts the path of a tenant behind the well-known one.
+            .route(
+                "/.well-known/authzen-configuration/tenants/conformance",
+                get(conformance_discovery),
             );
     }
     router
@@ -96,6 +102,14 @@ async fn around(State(app): State<Shared>, request: Request, next: Next) -> Resp
         .map(|m| m.as_str().to_owned())
         .unwrap_or_default();
     let mut response = next.run(request).await;
+    let is_plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|v| v.as_bytes().starts_with(b"text/plain"));
+    if response.status() == StatusCode::BAD_REQUEST && is_plain {
+        // The framework's own words for an address that is not UTF-8.
+        response = Problem::bad_request("the address cannot be read").into_response();
+    }
     let headers = response.headers_mut();
     if let Some(id) = id {
         headers.insert(REQUEST_ID, id);
@@ -183,6 +197,7 @@ async fn once<F, Fut>(
     system: &System,
     headers: &HeaderMap,
     bytes: &[u8],
+    earlier_answer: impl FnOnce(&[u64]) -> Result<String, Problem>,
     work: F,
 ) -> Result<String, Problem>
 where
@@ -233,7 +248,7 @@ where
         }
         Some(Repeat::Recorded(b, indexes)) => {
             if b == body {
-                recorded(app, &indexes, language(headers))
+                earlier_answer(&indexes)
             } else {
                 Err(reused())
             }
@@ -273,26 +288,69 @@ fn hash(parts: &[&[u8]]) -> String {
     kepil_gate::record::hex(&h.finalize())
 }
 
-/// The answers of entries that stand in the log from before a restart.
-fn recorded(app: &App, indexes: &[u64], lang: Lang) -> Result<String, Problem> {
-    let law = app.law.load_full();
+/// The answer of an entry that stands in the log from before a restart, and whether it permits.
+fn recorded(app: &App, law: &Law, index: u64, caller: &Caller<'_>) -> Result<(String, bool), Problem> {
     let broken = || Problem::internal("the recorded answer could not be read again");
-    let mut answers = Vec::new();
-    for index in indexes {
-        let receipt = app.reader.receipt(*index).map_err(|_| broken())?;
-        let record: kepil_gate::record::Record =
-            serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken())?;
-        let scene = law.gate.scene_of(&record).map_err(|_| broken())?;
-        let decision = law.gate.decide(scene.clone());
-        answers.push(evaluate::answer(
-            app, &law, &scene, &decision, lang, *index, &receipt,
-        )?);
+    let mut receipt = app.reader.receipt(index).map_err(|_| broken())?;
+    let record: Record =
+        serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken())?;
+    // An answer is said again only under the law it was given under.
+    if record.pack != hex(&law.gate.book().hash) {
+        return Err(answered_before(index));
     }
-    match answers.as_slice() {
-        [] => Err(broken()),
-        [one] => Ok(one.clone()),
-        many => Ok(list(many)),
+    let scene = law.gate.scene_of(&record).map_err(|_| broken())?;
+    let decision = law.gate.decide(scene.clone());
+    if !caller.full_receipts {
+        receipt = receipt.without_record();
     }
+    let answer = evaluate::answer(app, law, &scene, &decision, caller.lang, index, &receipt)?;
+    Ok((answer, evaluate::answered(app, &decision) == Verdict::Ok))
+}
+
+fn answered_before(index: u64) -> Problem {
+    Problem::conflict(format!(
+        "this request was answered as entry {index} under another law or other registers; use a new Idempotency-Key to ask under those of now"
+    ))
+}
+
+/// The answer to a single request from before a restart.
+fn recorded_one(app: &App, caller: &Caller<'_>, indexes: &[u64]) -> Result<String, Problem> {
+    match indexes {
+        [index] => recorded(app, &app.law.load(), *index, caller).map(|(answer, _)| answer),
+        _ => Err(answered_before(indexes.first().copied().unwrap_or(0))),
+    }
+}
+
+/// The answer to a batch from before a restart: every item in its place, those that could not be
+/// understood too.
+fn recorded_many(
+    app: &App,
+    caller: &Caller<'_>,
+    items: &[Result<Evaluation<'_>, String>],
+    semantic: Semantic,
+    indexes: &[u64],
+) -> Result<String, Problem> {
+    let law = app.law.load();
+    let other = || answered_before(indexes.first().copied().unwrap_or(0));
+    let (mut left, mut answers) = (indexes.iter(), Vec::with_capacity(items.len()));
+    for item in items {
+        let understood = item
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|e| evaluate::scene(&law, caller, e, app.now()).map(|_| ()));
+        let (answer, permitted) = match understood {
+            Err(e) => (evaluate::failed(&e), false),
+            Ok(()) => recorded(app, &law, *left.next().ok_or_else(other)?, caller)?,
+        };
+        answers.push(answer);
+        if semantic.ends(permitted) {
+            break;
+        }
+    }
+    if left.next().is_some() {
+        return Err(other());
+    }
+    Ok(list(&answers))
 }
 
 /// The answer to a batch.
@@ -305,34 +363,52 @@ fn json_body(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
+/// Answers to the end even when the caller hangs up: what was decided is recorded, and its
+/// idempotency key gets its answer.
+async fn to_the_end(
+    work: impl Future<Output = Result<String, Problem>> + Send + 'static,
+) -> Result<Response, Problem> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|_| Err(Problem::internal("the request could not be answered to its end")))
+        .map(json_body)
+}
+
+fn caller<'a>(system: &'a System, headers: &HeaderMap, full_receipts: bool) -> Caller<'a> {
+    Caller {
+        system,
+        request: request_id(headers),
+        lang: language(headers),
+        repeat: String::new(),
+        full_receipts,
+    }
+}
+
 async fn evaluation(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let system = app
         .door
         .who(request.headers(), &app.law.load().register, app.wall_secs())?;
     let (headers, bytes, value) = body(&app, request).await?;
-    let e = authzen::evaluation(&value)?;
-    let answer = once(&app, &system, &headers, &bytes, async |repeat| {
-        single(&app, &system, &headers, e, repeat).await
+    to_the_end(async move {
+        let e = authzen::evaluation(&value)?;
+        single(&app, &system, &headers, &bytes, &e).await
     })
-    .await?;
-    Ok(json_body(answer))
+    .await
 }
 
 async fn single(
     app: &App,
     system: &System,
     headers: &HeaderMap,
-    e: Evaluation,
-    repeat: String,
+    bytes: &[u8],
+    e: &Evaluation<'_>,
 ) -> Result<String, Problem> {
-    let caller = Caller {
-        system,
-        request: request_id(headers),
-        lang: language(headers),
-        repeat,
-        full_receipts: true,
-    };
-    evaluate::one(app, &caller, &e).await
+    let caller = caller(system, headers, true);
+    let earlier = |indexes: &[u64]| recorded_one(app, &caller, indexes);
+    once(app, system, headers, bytes, earlier, async |repeat| {
+        let caller = Caller { repeat, ..caller.clone() };
+        evaluate::one(app, &caller, e).await
+    })
+    .await
 }
 
 async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -340,29 +416,21 @@ async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Resp
         .door
         .who(request.headers(), &app.law.load().register, app.wall_secs())?;
     let (headers, bytes, value) = body(&app, request).await?;
-    let batch = authzen::batch(&value, app.config.limits.batch)?;
-    let answer = once(
-        &app,
-        &system,
-        &headers,
-        &bytes,
-        async |repeat| match batch {
-            Batch::Single(e) => single(&app, &system, &headers, *e, repeat).await,
-            Batch::Many(items, semantic) => {
-                let caller = Caller {
-                    system: &system,
-                    request: request_id(&headers),
-                    lang: language(&headers),
-                    repeat,
-                    full_receipts: false,
-                };
-                let answers = evaluate::run(&app, &caller, items, semantic).await?;
-                Ok(list(&answers))
-            }
-        },
-    )
-    .await?;
-    Ok(json_body(answer))
+    to_the_end(async move {
+        let (items, semantic) = match authzen::batch(&value, app.config.limits.batch)? {
+            Batch::Single(e) => return single(&app, &system, &headers, &bytes, &e).await,
+            Batch::Many(items, semantic) => (items, semantic),
+        };
+        let caller = caller(&system, &headers, false);
+        let earlier = |indexes: &[u64]| recorded_many(&app, &caller, &items, semantic, indexes);
+        once(&app, &system, &headers, &bytes, earlier, async |repeat| {
+            let caller = Caller { repeat, ..caller.clone() };
+            let answers = evaluate::run(&app, &caller, &items, semantic).await?;
+            Ok(list(&answers))
+        })
+        .await
+    })
+    .await
 }
 
 async fn token(State(app): State<Shared>, request: Request) -> Response {
@@ -528,9 +596,7 @@ async fn conformance_many(
                     Ok(_) => json!({ "decision": permitted }),
                     Err(e) => json!({"decision": false, "context": {"error": {"status": 400, "message": e}}}),
                 });
-                    if (semantic == Semantic::DenyOnFirstDeny && !permitted)
-                        || (semantic == Semantic::PermitOnFirstPermit && permitted)
-                    {
+                    if semantic.ends(permitted) {
                         break;
                     }
                 }

@@ -101,13 +101,29 @@ pub fn load_law(config: &Config) -> Result<Law, ServeError> {
     let gate = Gate::new(Arc::new(book)).map_err(|e| ServeError::Law(e.to_string()))?;
     let path = config.data_dir.join("register.json");
     let file: RegisterFile = match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
+        Ok(bytes) => read_register(&bytes)
             .map_err(|e| ServeError::Register(format!("{}: {e}", path.display())))?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => RegisterFile::default(),
         Err(e) => return Err(ServeError::Register(format!("{}: {e}", path.display()))),
     };
     let register = Register::load(&file, &gate).map_err(|e| ServeError::Register(e.to_string()))?;
     Ok(Law { gate, register })
+}
+
+/// Reads the registers. A fault is said by its place alone: the text itself may hold personal data,
+/// and what is said here goes into the node's logs.
+fn read_register(bytes: &[u8]) -> Result<RegisterFile, String> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        let said = e.to_string();
+        // `unknown field`, `missing field` and `unknown variant` speak of the format; the rest
+        // may quote a value.
+        let what = match e.classify() {
+            serde_json::error::Category::Data if said.contains(" field `") => said,
+            serde_json::error::Category::Data => format!("another type of value is expected at line {} column {}", e.line(), e.column()),
+            _ => said,
+        };
+        what
+    })
 }
 
 /// The name of the log, from the public address.
