@@ -24,7 +24,9 @@ pub fn run(quick: bool, binary: Option<PathBuf>) -> Result<Report, Fault> {
     let mut setting = Setting::look();
     let seconds = if quick { 2 } else { 10 };
     let binary = node::binary(binary)?;
-    let size_mb = std::fs::metadata(&binary).map_err(during("looking at the binary"))?.len();
+    let size_mb = std::fs::metadata(&binary)
+        .map_err(during("looking at the binary"))?
+        .len();
     eprintln!("starting a node …");
     let node = Node::start(&binary)?;
     let probe_before = node.sync_probe_us()?;
@@ -49,7 +51,10 @@ pub fn run(quick: bool, binary: Option<PathBuf>) -> Result<Report, Fault> {
             "{answered} decisions were answered and {entries} stand in the log of {origin}: the figures are void"
         )));
     }
-    setting.lines.push(("disk sync before and after, µs", format!("{probe_before:.0}, {probe_after:.0}")));
+    setting.lines.push((
+        "disk sync before and after, µs",
+        format!("{probe_before:.0}, {probe_after:.0}"),
+    ));
     setting.lines.push(("load average after", load_average()));
     Ok(Report {
         title: format!("A node over HTTP: {CONNECTIONS} connections, closed loop, load generator on the same machine"),
@@ -79,11 +84,31 @@ fn mb(kb: u64) -> f64 {
 fn figures(singles: &Load, batches: &Load, rest: &[(&str, &str, f64)]) -> Vec<Figure> {
     let mut out = vec![
         figure("single_per_s", "single evaluations a second", singles.per_s),
-        figure("http_p50_ms", "singles, half took at most, ms", singles.p50_ms),
-        figure("http_p99_ms", "singles, 99 of 100 took at most, ms", singles.p99_ms),
-        figure("batch_per_s", "evaluations a second in batches of 50", batches.per_s),
-        figure("batch_p50_ms", "batches, half took at most, ms", batches.p50_ms),
-        figure("batch_p99_ms", "batches, 99 of 100 took at most, ms", batches.p99_ms),
+        figure(
+            "http_p50_ms",
+            "singles, half took at most, ms",
+            singles.p50_ms,
+        ),
+        figure(
+            "http_p99_ms",
+            "singles, 99 of 100 took at most, ms",
+            singles.p99_ms,
+        ),
+        figure(
+            "batch_per_s",
+            "evaluations a second in batches of 50",
+            batches.per_s,
+        ),
+        figure(
+            "batch_p50_ms",
+            "batches, half took at most, ms",
+            batches.p50_ms,
+        ),
+        figure(
+            "batch_p99_ms",
+            "batches, 99 of 100 took at most, ms",
+            batches.p99_ms,
+        ),
     ];
     out.extend(rest.iter().map(|(k, w, v)| figure(*k, *w, *v)));
     out

@@ -22,15 +22,26 @@ pub struct Load {
 }
 
 /// Drives a node with `connections`, `batch` evaluations a request.
-pub async fn drive(node: &Node, connections: usize, batch: usize, long: Duration) -> Result<Load, Fault> {
+pub async fn drive(
+    node: &Node,
+    connections: usize,
+    batch: usize,
+    long: Duration,
+) -> Result<Load, Fault> {
     let warm = long / 5;
     let begin = Instant::now();
     let mut tasks = Vec::new();
     for c in 0..connections {
-        let (token, request) = node.requests.get(c % node.requests.len()).cloned().ok_or_else(|| fault("no request"))?;
+        let (token, request) = node
+            .requests
+            .get(c % node.requests.len())
+            .cloned()
+            .ok_or_else(|| fault("no request"))?;
         let bytes = request_bytes(&token, &request, batch);
         let address = node.address;
-        tasks.push(tokio::spawn(async move { one(address, bytes, begin, warm, long).await }));
+        tasks.push(tokio::spawn(async move {
+            one(address, bytes, begin, warm, long).await
+        }));
     }
     let (mut counted, mut all, mut times) = (0u64, 0u64, Vec::new());
     for t in tasks {
@@ -41,17 +52,19 @@ pub async fn drive(node: &Node, connections: usize, batch: usize, long: Duration
     }
     let took = (long - warm).as_secs_f64();
     times.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| {
-        // The index of a percentile; the list is far shorter than what a float counts exactly.
-        let ix = (share * number(times.len())) as usize;
-        times.get(ix.min(times.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    let at = |percent: usize| {
+        let ix = times.len() * percent / 100;
+        times
+            .get(ix.min(times.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(f64::NAN)
     };
     let size = batch as u64;
     Ok(Load {
         per_s: number(usize::try_from(counted * size).unwrap_or(0)) / took,
         evaluations: all * size,
-        p50_ms: at(0.50),
-        p99_ms: at(0.99),
+        p50_ms: at(50),
+        p99_ms: at(99),
     })
 }
 
@@ -72,10 +85,17 @@ fn request_bytes(token: &str, request: &Value, batch: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn one(address: std::net::SocketAddr, bytes: Vec<u8>, begin: Instant, warm: Duration, long: Duration) -> Result<(u64, Vec<f64>), Fault> {
+async fn one(
+    address: std::net::SocketAddr,
+    bytes: Vec<u8>,
+    begin: Instant,
+    warm: Duration,
+    long: Duration,
+) -> Result<(u64, Vec<f64>), Fault> {
     let mut stream = TcpStream::connect(address).await.map_err(fault)?;
     stream.set_nodelay(true).map_err(fault)?;
-    let (mut total, mut times, mut buffer) = (0, Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 18));
+    let (mut total, mut times, mut buffer) =
+        (0, Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 18));
     while begin.elapsed() < long {
         let start = Instant::now();
         stream.write_all(&bytes).await.map_err(fault)?;
@@ -98,7 +118,11 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(), Faul
             }
             let length = text
                 .lines()
-                .find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length:").map(|v| v.trim().to_owned()))
+                .find_map(|l| {
+                    l.to_ascii_lowercase()
+                        .strip_prefix("content-length:")
+                        .map(|v| v.trim().to_owned())
+                })
                 .and_then(|v| v.parse::<usize>().ok())
                 .ok_or_else(|| fault("an answer without a length"))?;
             let end = head + 4 + length;

@@ -41,7 +41,14 @@ pub struct Node {
 pub fn binary(given: Option<PathBuf>) -> Result<PathBuf, Fault> {
     let own = std::env::current_exe().map_err(fault)?;
     let found = given.unwrap_or_else(|| own.with_file_name("kepil"));
-    if found.exists() { Ok(found) } else { Err(Fault(format!("{} is missing; build it first", found.display()))) }
+    if found.exists() {
+        Ok(found)
+    } else {
+        Err(Fault(format!(
+            "{} is missing; build it first",
+            found.display()
+        )))
+    }
 }
 
 impl Node {
@@ -66,7 +73,13 @@ impl Node {
             .stderr(Stdio::null())
             .spawn()
             .map_err(during("starting the node"))?;
-        let mut node = Self { child, dir, address, ready_ms: 0.0, requests: Vec::new() };
+        let mut node = Self {
+            child,
+            dir,
+            address,
+            ready_ms: 0.0,
+            requests: Vec::new(),
+        };
         node.wait(start)?;
         node.ready_ms = start.elapsed().as_secs_f64() * 1000.0;
         for ((system, key), request) in systems.iter().zip(requests) {
@@ -77,7 +90,10 @@ impl Node {
 
     fn wait(&self, start: Instant) -> Result<(), Fault> {
         while start.elapsed() < Duration::from_secs(30) {
-            if self.get("/health/ready").is_ok_and(|(status, _)| status == 200) {
+            if self
+                .get("/health/ready")
+                .is_ok_and(|(status, _)| status == 200)
+            {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -86,7 +102,9 @@ impl Node {
     }
 
     fn get(&self, path: &str) -> Result<(u16, String), Fault> {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n"))
+        self.ask(&format!(
+            "GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n"
+        ))
     }
 
     fn ask(&self, request: &str) -> Result<(u16, String), Fault> {
@@ -94,16 +112,29 @@ impl Node {
         stream.write_all(request.as_bytes()).map_err(fault)?;
         let mut text = String::new();
         stream.read_to_string(&mut text).map_err(fault)?;
-        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| fault("an answer without a head"))?;
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(|| fault("an answer without a status"))?;
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .ok_or_else(|| fault("an answer without a head"))?;
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .ok_or_else(|| fault("an answer without a status"))?;
         Ok((status, body.to_owned()))
     }
 
     fn token(&self, system: &str, key: &SigningKey) -> Result<String, Fault> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
         let claims = json!({"iss": system, "sub": system, "aud": format!("http://{}", self.address), "exp": now + 120, "jti": system});
         let der = key.to_pkcs8_der().map_err(fault)?;
-        let jwt = encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_der(der.as_bytes())).map_err(fault)?;
+        let jwt = encode(
+            &Header::new(Algorithm::EdDSA),
+            &claims,
+            &EncodingKey::from_ed_der(der.as_bytes()),
+        )
+        .map_err(fault)?;
         let form = format!(
             "grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion={jwt}"
         );
@@ -112,14 +143,20 @@ impl Node {
             form.len()
         ))?;
         let answer: Value = serde_json::from_str(&body).map_err(during("reading the token"))?;
-        answer.get("access_token").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| Fault(format!("no token: {body}")))
+        answer
+            .get("access_token")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .ok_or_else(|| Fault(format!("no token: {body}")))
     }
 
     /// Resident memory in kB.
     pub fn memory_kb(&self) -> Result<u64, Fault> {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(fault)?;
+        let text =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(fault)?;
         let line = text.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-        line.and_then(|l| l.split_whitespace().next()?.parse().ok()).ok_or_else(|| fault("the kernel does not tell the memory"))
+        line.and_then(|l| l.split_whitespace().next()?.parse().ok())
+            .ok_or_else(|| fault("the kernel does not tell the memory"))
     }
 
     /// The folder, for messages.
@@ -143,13 +180,21 @@ impl Node {
     /// Stops the node gently and counts what stands in its published log.
     pub fn stop_and_count(mut self) -> Result<u64, Fault> {
         let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().map_err(during("stopping the node"))?;
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .map_err(during("stopping the node"))?;
         let status = self.child.wait().map_err(fault)?;
         if !status.success() {
             return Err(Fault(format!("the node ended with {status}")));
         }
-        let checkpoint = std::fs::read_to_string(self.dir.join("ledger/log/checkpoint")).map_err(during("reading the checkpoint"))?;
-        checkpoint.lines().nth(1).and_then(|l| l.parse().ok()).ok_or_else(|| fault("a checkpoint without a size"))
+        let checkpoint = std::fs::read_to_string(self.dir.join("ledger/log/checkpoint"))
+            .map_err(during("reading the checkpoint"))?;
+        checkpoint
+            .lines()
+            .nth(1)
+            .and_then(|l| l.parse().ok())
+            .ok_or_else(|| fault("a checkpoint without a size"))
     }
 }
 
@@ -164,19 +209,41 @@ impl Drop for Node {
 type Systems = Vec<(String, SigningKey)>;
 
 fn registers(dir: &Path) -> Result<(Systems, Vec<Value>), Fault> {
-    let book = load(&kepil_packs::kz(), Options { assumed: true, draft: false }).map_err(fault)?;
+    let book = load(
+        &kepil_packs::kz(),
+        Options {
+            assumed: true,
+            draft: false,
+        },
+    )
+    .map_err(fault)?;
     let gate = Gate::new(Arc::new(book)).map_err(fault)?;
     let baselines = Baselines::load(&gate).map_err(fault)?;
     let (mut file, mut systems, mut requests) = (RegisterFile::default(), Vec::new(), Vec::new());
     for (n, id) in CASES.iter().enumerate() {
-        let block = gate.book().cases.iter().find(|c| c.id == *id).ok_or_else(|| Fault(format!("no case {id}")))?;
+        let block = gate
+            .book()
+            .cases
+            .iter()
+            .find(|c| c.id == *id)
+            .ok_or_else(|| Fault(format!("no case {id}")))?;
         let case = Case::parse(&block.text).map_err(fault)?;
-        let scene = case.situation.scene(&gate, &baselines, None).map_err(fault)?;
+        let scene = case
+            .situation
+            .scene(&gate, &baselines, None)
+            .map_err(fault)?;
         let seed = u8::try_from(n + 1).map_err(fault)?;
         let key = SigningKey::from_bytes(&[seed; 32]);
         let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes())});
         let system = format!("system-{n}");
-        requests.push(enter(&mut file, &documents(gate.book(), &scene.facts), &case.situation, &system, &format!("person-{n}"), jwk));
+        requests.push(enter(
+            &mut file,
+            &documents(gate.book(), &scene.facts),
+            &case.situation,
+            &system,
+            &format!("person-{n}"),
+            jwk,
+        ));
         systems.push((system, key));
     }
     let text = serde_json::to_vec(&file).map_err(fault)?;

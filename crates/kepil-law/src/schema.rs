@@ -129,7 +129,10 @@ impl Layout {
             .zip(&slots)
             .filter(|(_, d)| !d.optional && !d.derived)
             .map(|(i, d)| {
-                let record = d.path.rsplit_once('.').and_then(|(r, _)| by_path.get(r).copied());
+                let record = d
+                    .path
+                    .rsplit_once('.')
+                    .and_then(|(r, _)| by_path.get(r).copied());
                 (i, record)
             })
             .collect();

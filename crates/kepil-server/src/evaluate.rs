@@ -8,16 +8,16 @@ use crate::register::{CLAIMS, Register, System};
 use kepil_gate::decision::{Obligation, Outcome, TestResult};
 use kepil_gate::reason::{GroundText, Reason};
 use kepil_gate::record::{Parties, Record, hex};
-use kepil_law::catalogue::TestDef;
-use kepil_ledger::receipt::Receipt;
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use kepil_gate::{Citation, Decision, Gate, Scene};
 use kepil_law::Value;
+use kepil_law::catalogue::TestDef;
 use kepil_law::vocab::bit;
 use kepil_ledger::entry::Draft;
+use kepil_ledger::receipt::Receipt;
 use kepil_store::log::AppendError;
 use kepil_terms::{Instant, Lang, Verdict};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 use std::time::Instant as Timer;
 
@@ -500,7 +500,8 @@ async fn record(
 /// The answer to an item of a batch that cannot be understood.
 #[must_use]
 pub fn failed(message: &str) -> String {
-    json!({"decision": false, "context": {"error": {"status": 400, "message": message}}}).to_string()
+    json!({"decision": false, "context": {"error": {"status": 400, "message": message}}})
+        .to_string()
 }
 
 /// The answer to one evaluation, as JSON.

@@ -12,6 +12,7 @@ pub mod openapi;
 pub mod pages;
 pub mod problem;
 pub mod register;
+pub mod repeat;
 pub mod routes;
 pub mod serve;
 pub mod staging;

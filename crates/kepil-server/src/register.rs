@@ -203,7 +203,10 @@ impl Register {
                 layer,
             };
             if out
-                .records.entry(r.kind.clone()).or_default().insert(r.id.clone(), entry)
+                .records
+                .entry(r.kind.clone())
+                .or_default()
+                .insert(r.id.clone(), entry)
                 .is_some()
             {
                 return Err(wrong("it stands there twice".into()));

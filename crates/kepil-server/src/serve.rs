@@ -117,12 +117,15 @@ fn read_register(bytes: &[u8]) -> Result<RegisterFile, String> {
         let said = e.to_string();
         // `unknown field`, `missing field` and `unknown variant` speak of the format; the rest
         // may quote a value.
-        let what = match e.classify() {
+        match e.classify() {
             serde_json::error::Category::Data if said.contains(" field `") => said,
-            serde_json::error::Category::Data => format!("another type of value is expected at line {} column {}", e.line(), e.column()),
+            serde_json::error::Category::Data => format!(
+                "another type of value is expected at line {} column {}",
+                e.line(),
+                e.column()
+            ),
             _ => said,
-        };
-        what
+        }
     })
 }
 

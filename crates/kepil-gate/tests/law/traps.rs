@@ -33,9 +33,15 @@ fn under(file: &str, heading: &str, block: &str) -> Vec<File> {
     let at =
         f.1.find(&format!("\n## {heading} "))
             .unwrap_or_else(|| panic!("no {heading}"));
-    let end = f.1[at + 4..]
-        .find("\n## ")
-        .map_or(f.1.len(), |e| at + 4 + e);
+    let end =
+        f.1.get(at + 4..)
+            .and_then(|t| {
+                t.find(
+                    "
+## ",
+                )
+            })
+            .map_or(f.1.len(), |e| at + 4 + e);
     f.1.insert_str(end, &format!("\n{block}\n"));
     files
 }
@@ -468,7 +474,7 @@ fn a_lower_act_cannot_take_away_what_a_law_grants() {
                     .find_map(|l| {
                         l.strip_prefix("## ")
                             .and_then(|l| l.split(' ').next())
-                            .filter(|h| file == PDL && *h == heading || file != PDL)
+                            .filter(|h| file != PDL || *h == heading)
                     })
                     .map(str::to_owned)
             });

@@ -23,7 +23,10 @@ fn gate() -> (Node, Stage, Play, TempDir) {
 }
 
 fn tenant(node: &Node, path: &str, body: &Value) -> Value {
-    node.call("post", &format!("{TENANT}{path}")).json(body).send().ok()
+    node.call("post", &format!("{TENANT}{path}"))
+        .json(body)
+        .send()
+        .ok()
 }
 
 fn decided(node: &Node, body: &Value) -> bool {
@@ -31,40 +34,78 @@ fn decided(node: &Node, body: &Value) -> bool {
 }
 
 fn decisions(answer: &Value) -> Vec<bool> {
-    answer["evaluations"].as_array().unwrap().iter().map(|e| e["decision"].as_bool().unwrap()).collect()
+    answer["evaluations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["decision"].as_bool().unwrap())
+        .collect()
 }
 
 fn replay(text: &str) -> (usize, usize) {
     let (node, _dir) = conformance();
     let file: Value = serde_json::from_str(text).unwrap();
     let none = Vec::new();
-    let (singles, batches) = (file["evaluation"].as_array().unwrap_or(&none), file["evaluations"].as_array().unwrap_or(&none));
+    let (singles, batches) = (
+        file["evaluation"].as_array().unwrap_or(&none),
+        file["evaluations"].as_array().unwrap_or(&none),
+    );
     for case in singles {
-        assert_eq!(decided(&node, &case["request"]), case["expected"], "{}", case["request"]);
+        assert_eq!(
+            decided(&node, &case["request"]),
+            case["expected"],
+            "{}",
+            case["request"]
+        );
     }
     for case in batches {
-        let expected: Vec<bool> = case["expected"].as_array().unwrap().iter().map(|e| e["decision"].as_bool().unwrap()).collect();
-        assert_eq!(decisions(&tenant(&node, MANY, &case["request"])), expected, "{}", case["request"]);
+        let expected: Vec<bool> = case["expected"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["decision"].as_bool().unwrap())
+            .collect();
+        assert_eq!(
+            decisions(&tenant(&node, MANY, &case["request"])),
+            expected,
+            "{}",
+            case["request"]
+        );
     }
     (singles.len(), batches.len())
 }
 
 #[test]
 fn the_todo_decisions_of_draft_02_match() {
-    assert_eq!(replay(include_str!("data/authzen/todo-decisions-1_0-02.json")), (40, 3));
+    assert_eq!(
+        replay(include_str!("data/authzen/todo-decisions-1_0-02.json")),
+        (40, 3)
+    );
 }
 
 #[test]
 fn the_todo_decisions_of_draft_01_match() {
-    assert_eq!(replay(include_str!("data/authzen/todo-decisions-1_0-01.json")), (40, 0));
+    assert_eq!(
+        replay(include_str!("data/authzen/todo-decisions-1_0-01.json")),
+        (40, 0)
+    );
 }
 
 #[test]
 fn the_gateway_decisions_match() {
-    assert_eq!(replay(include_str!("data/authzen/gateway-decisions.json")), (25, 0));
+    assert_eq!(
+        replay(include_str!("data/authzen/gateway-decisions.json")),
+        (25, 0)
+    );
 }
 
-fn record(subject: &str, action: Value, id: &str, status: Option<&str>, role: Option<&str>) -> Value {
+fn record(
+    subject: &str,
+    action: Value,
+    id: &str,
+    status: Option<&str>,
+    role: Option<&str>,
+) -> Value {
     let mut out = json!({"subject": {"type": "user", "id": subject}, "action": action, "resource": {"type": "record", "id": id}});
     if let Some(s) = status {
         out["resource"]["properties"] = json!({"status": s});
@@ -86,26 +127,70 @@ fn the_certification_table_holds_with_and_without_context() {
     let name = |n: &str| json!({ "name": n });
     let delete = |soft: bool| json!({"name": "delete", "properties": {"soft": soft}});
     let table = [
-        (record("alice", name("read"), "record-1", Some("active"), None), true),
-        (record("alice", name("write"), "record-1", Some("active"), None), true),
+        (
+            record("alice", name("read"), "record-1", Some("active"), None),
+            true,
+        ),
+        (
+            record("alice", name("write"), "record-1", Some("active"), None),
+            true,
+        ),
         (record("bob", name("read"), "record-1", None, None), true),
         (record("bob", name("write"), "record-1", None, None), false),
-        (record("alice", name("write"), "record-2", Some("archived"), None), false),
-        (record("alice", name("write"), "record-1", Some("archived"), None), false),
-        (record("bob", name("write"), "record-2", Some("archived"), Some("admin")), true),
-        (record("carol", name("write"), "record-7", Some("archived"), Some("admin")), true),
+        (
+            record("alice", name("write"), "record-2", Some("archived"), None),
+            false,
+        ),
+        (
+            record("alice", name("write"), "record-1", Some("archived"), None),
+            false,
+        ),
+        (
+            record(
+                "bob",
+                name("write"),
+                "record-2",
+                Some("archived"),
+                Some("admin"),
+            ),
+            true,
+        ),
+        (
+            record(
+                "carol",
+                name("write"),
+                "record-7",
+                Some("archived"),
+                Some("admin"),
+            ),
+            true,
+        ),
         (record("alice", delete(true), "record-1", None, None), true),
-        (record("alice", delete(false), "record-1", None, None), false),
-        (record("nobody", name("read"), "record-1", None, None), false),
+        (
+            record("alice", delete(false), "record-1", None, None),
+            false,
+        ),
+        (
+            record("nobody", name("read"), "record-1", None, None),
+            false,
+        ),
         (record("alice", name("read"), "record-9", None, None), false),
     ];
     for (mut request, expected) in table {
-        for context in [None, Some(json!({})), Some(json!({"time": "2026-01-01T00:00:00Z", "ip": "::1"}))] {
+        for context in [
+            None,
+            Some(json!({})),
+            Some(json!({"time": "2026-01-01T00:00:00Z", "ip": "::1"})),
+        ] {
             if let Some(c) = context {
                 request["context"] = c;
             }
             assert_eq!(decided(&node, &request), expected, "{request}");
-            assert_eq!(decided(&node, &request), expected, "the second time: {request}");
+            assert_eq!(
+                decided(&node, &request),
+                expected,
+                "the second time: {request}"
+            );
         }
     }
 }
@@ -113,11 +198,24 @@ fn the_certification_table_holds_with_and_without_context() {
 /// Every way a member can be missing or mistyped, with the name the answer must say.
 fn broken(good: &Value) -> Vec<(Value, &'static str)> {
     let mut out = Vec::new();
-    for name in ["subject", "action", "resource", "subject.type", "subject.id", "action.name", "resource.type", "resource.id"] {
+    for name in [
+        "subject",
+        "action",
+        "resource",
+        "subject.type",
+        "subject.id",
+        "action.name",
+        "resource.type",
+        "resource.id",
+    ] {
         let pointer = format!("/{}", name.replace('.', "/"));
         let (parent, member) = pointer.rsplit_once('/').unwrap();
         let mut gone = good.clone();
-        gone.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(member);
+        gone.pointer_mut(parent)
+            .unwrap()
+            .as_object_mut()
+            .unwrap()
+            .remove(member);
         out.push((gone, name));
         for wrong in [json!(5), json!(true), json!(null), json!(["x"]), json!("")] {
             let mut v = good.clone();
@@ -127,10 +225,16 @@ fn broken(good: &Value) -> Vec<(Value, &'static str)> {
     }
     for name in ["subject.type", "resource.id", "action.name"] {
         let mut v = good.clone();
-        *v.pointer_mut(&format!("/{}", name.replace('.', "/"))).unwrap() = json!({"x": 1});
+        *v.pointer_mut(&format!("/{}", name.replace('.', "/")))
+            .unwrap() = json!({"x": 1});
         out.push((v, name));
     }
-    for name in ["subject.properties", "action.properties", "resource.properties", "context"] {
+    for name in [
+        "subject.properties",
+        "action.properties",
+        "resource.properties",
+        "context",
+    ] {
         for wrong in [json!("text"), json!(5), json!([])] {
             let mut v = good.clone();
             match name.split_once('.') {
@@ -147,7 +251,11 @@ fn broken(good: &Value) -> Vec<(Value, &'static str)> {
 fn every_missing_or_mistyped_member_is_a_400_that_names_it() {
     let (tenants, _dir) = conformance();
     for (body, name) in broken(&permitted()) {
-        let detail = tenants.call("post", &format!("{TENANT}{ONE}")).json(&body).send().problem(400);
+        let detail = tenants
+            .call("post", &format!("{TENANT}{ONE}"))
+            .json(&body)
+            .send()
+            .problem(400);
         assert!(detail.contains(&format!("`{name}`")), "{body}: {detail}");
     }
     let (node, stage, play, _dir) = gate();
@@ -158,7 +266,11 @@ fn every_missing_or_mistyped_member_is_a_400_that_names_it() {
             assert!(detail.contains(&format!("`{name}`")), "{body}: {detail}");
         }
     }
-    assert_eq!(node.entries(), 0, "what cannot be understood is not recorded");
+    assert_eq!(
+        node.entries(),
+        0,
+        "what cannot be understood is not recorded"
+    );
 }
 
 #[test]
@@ -166,7 +278,11 @@ fn a_body_that_is_no_object_is_a_400() {
     let (node, _dir) = conformance();
     for body in [json!([]), json!("text"), json!(7), json!(null), json!([{}])] {
         for path in [ONE, MANY] {
-            let detail = node.call("post", &format!("{TENANT}{path}")).json(&body).send().problem(400);
+            let detail = node
+                .call("post", &format!("{TENANT}{path}"))
+                .json(&body)
+                .send()
+                .problem(400);
             assert!(detail.contains("must be a JSON object"), "{detail}");
         }
     }
@@ -177,17 +293,37 @@ fn another_content_type_is_a_400_and_not_a_415() {
     let (node, stage, play, _dir) = gate();
     let token = node.token(&stage, &play.system);
     let body = play.request.to_string();
-    let send = |kind: &str| node.call("post", ONE).token(&token).body(kind, body.as_bytes()).send();
-    for kind in ["text/plain", "application/xml", "application/json-patch+json", "application/x-www-form-urlencoded", "json", ""] {
-        assert!(send(kind).problem(400).contains("application/json"), "{kind}");
+    let send = |kind: &str| {
+        node.call("post", ONE)
+            .token(&token)
+            .body(kind, body.as_bytes())
+            .send()
+    };
+    for kind in [
+        "text/plain",
+        "application/xml",
+        "application/json-patch+json",
+        "application/x-www-form-urlencoded",
+        "json",
+        "",
+    ] {
+        assert!(
+            send(kind).problem(400).contains("application/json"),
+            "{kind}"
+        );
     }
-    for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
+    for kind in [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+    ] {
         assert_eq!(send(kind).ok()["decision"], true, "{kind}");
     }
     let bare = format!("content-length: {}\r\n\r\n{body}", body.len());
     let head = String::from_utf8(node.call("post", ONE).token(&token).bytes()).unwrap();
     let head = head.split("content-length").next().unwrap();
-    let reply = crate::support::exchange(node.address, format!("{head}{bare}").as_bytes(), false).unwrap();
+    let reply =
+        crate::support::exchange(node.address, format!("{head}{bare}").as_bytes(), false).unwrap();
     assert!(reply.problem(400).contains("application/json"));
 }
 
@@ -226,15 +362,29 @@ fn the_request_id_comes_back_with_answers_and_errors() {
         with(node.call("get", "/.well-known/authzen-configuration")),
     ];
     for reply in &replies {
-        assert_eq!(reply.header("x-request-id"), Some("bfe9eb29-ab87-4ca3"), "{}", reply.status);
+        assert_eq!(
+            reply.header("x-request-id"),
+            Some("bfe9eb29-ab87-4ca3"),
+            "{}",
+            reply.status
+        );
     }
     let record = crate::support::receipt(&replies[0].ok());
     let record: Value = serde_json::from_slice(record.record().unwrap()).unwrap();
     assert_eq!(record["who"]["request"], "bfe9eb29-ab87-4ca3");
-    let reply = node.call("post", ONE).token(&token).json(&play.request).send();
+    let reply = node
+        .call("post", ONE)
+        .token(&token)
+        .json(&play.request)
+        .send();
     assert_eq!(reply.header("x-request-id"), None);
     let long = "x".repeat(129);
-    let reply = node.call("post", ONE).token(&token).header("X-Request-ID", &long).json(&play.request).send();
+    let reply = node
+        .call("post", ONE)
+        .token(&token)
+        .header("X-Request-ID", &long)
+        .json(&play.request)
+        .send();
     assert_eq!((reply.status, reply.header("x-request-id")), (200, None));
 }
 
@@ -250,11 +400,20 @@ fn discovery_names_the_base_address_it_was_asked_at() {
     assert_eq!(said["access_evaluations_endpoint"], format!("{base}{MANY}"));
     assert_eq!(said["supported_obligations"], json!(["custom"]));
     // The standard puts the tenant's path behind the well-known one; some clients put it before.
-    for path in [format!("/.well-known/authzen-configuration{TENANT}"), format!("{TENANT}/.well-known/authzen-configuration")] {
+    for path in [
+        format!("/.well-known/authzen-configuration{TENANT}"),
+        format!("{TENANT}/.well-known/authzen-configuration"),
+    ] {
         let said = node.get(&path).ok();
         assert_eq!(said["policy_decision_point"], format!("{base}{TENANT}"));
-        assert_eq!(said["access_evaluation_endpoint"], format!("{base}{TENANT}{ONE}"));
-        assert_eq!(said["access_evaluations_endpoint"], format!("{base}{TENANT}{MANY}"));
+        assert_eq!(
+            said["access_evaluation_endpoint"],
+            format!("{base}{TENANT}{ONE}")
+        );
+        assert_eq!(
+            said["access_evaluations_endpoint"],
+            format!("{base}{TENANT}{MANY}")
+        );
     }
 }
 
@@ -289,11 +448,19 @@ fn the_three_batch_semantics_hold_at_the_gate() {
     let (node, stage, play, _dir) = gate();
     let token = node.token(&stage, &play.system);
     semantics(|b| node.post(MANY, &token, b).ok(), &three(&play));
-    assert_eq!(node.entries(), 3 + 3 + 2 + 1, "what a short cut left out is not recorded");
+    assert_eq!(
+        node.entries(),
+        3 + 3 + 2 + 1,
+        "what a short cut left out is not recorded"
+    );
     let mut batch = three(&play);
     for wrong in [json!("sometimes"), json!(1), json!(null)] {
         batch["options"] = json!({ "evaluations_semantic": wrong });
-        assert!(node.post(MANY, &token, &batch).problem(400).contains("evaluations_semantic"));
+        assert!(
+            node.post(MANY, &token, &batch)
+                .problem(400)
+                .contains("evaluations_semantic")
+        );
     }
 }
 
@@ -320,20 +487,34 @@ fn a_failed_item_in_a_valid_batch_is_denied_with_its_error() {
     ]);
     let answer = node.post(MANY, &token, &batch).ok();
     assert_eq!(decisions(&answer), [true, false, false, false, false, true]);
-    for (i, said) in [(1, "resource.type"), (2, "JSON object"), (3, "levitate"), (4, "context.purpose")] {
+    for (i, said) in [
+        (1, "resource.type"),
+        (2, "JSON object"),
+        (3, "levitate"),
+        (4, "context.purpose"),
+    ] {
         let error = &answer["evaluations"][i]["context"]["error"];
         assert_eq!(error["status"], 400);
         assert!(error["message"].as_str().unwrap().contains(said), "{error}");
     }
     assert_eq!(node.entries(), 2);
     batch["options"] = json!({"evaluations_semantic": "deny_on_first_deny"});
-    assert_eq!(decisions(&node.post(MANY, &token, &batch).ok()), [true, false], "a failed item is a denial");
+    assert_eq!(
+        decisions(&node.post(MANY, &token, &batch).ok()),
+        [true, false],
+        "a failed item is a denial"
+    );
     let (node, _dir) = conformance();
     let mut batch = permitted();
     batch["evaluations"] = json!([{}, {"action": {}}, {}]);
     let answer = tenant(&node, MANY, &batch);
     assert_eq!(decisions(&answer), [true, false, true]);
-    assert!(answer["evaluations"][1]["context"]["error"]["message"].as_str().unwrap().contains("action.name"));
+    assert!(
+        answer["evaluations"][1]["context"]["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("action.name")
+    );
 }
 
 #[test]
@@ -355,7 +536,11 @@ fn no_evaluations_or_none_in_the_list_is_a_single_evaluation() {
     for wrong in [json!({}), json!("x"), json!(null)] {
         let mut body = play.request.clone();
         body["evaluations"] = wrong;
-        assert!(node.post(MANY, &token, &body).problem(400).contains("`evaluations`"));
+        assert!(
+            node.post(MANY, &token, &body)
+                .problem(400)
+                .contains("`evaluations`")
+        );
     }
 }
 
@@ -363,9 +548,14 @@ fn no_evaluations_or_none_in_the_list_is_a_single_evaluation() {
 fn the_conformance_tenant_does_not_exist_while_its_switch_is_off() {
     let (node, _stage, _play, _dir) = gate();
     for path in [ONE, MANY] {
-        node.call("post", &format!("{TENANT}{path}")).json(&permitted()).send().problem(404);
+        node.call("post", &format!("{TENANT}{path}"))
+            .json(&permitted())
+            .send()
+            .problem(404);
     }
-    node.get(&format!("{TENANT}/.well-known/authzen-configuration")).problem(404);
-    node.get(&format!("/.well-known/authzen-configuration{TENANT}")).problem(404);
+    node.get(&format!("{TENANT}/.well-known/authzen-configuration"))
+        .problem(404);
+    node.get(&format!("/.well-known/authzen-configuration{TENANT}"))
+        .problem(404);
     assert_eq!(node.entries(), 0);
 }

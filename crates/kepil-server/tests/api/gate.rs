@@ -8,7 +8,12 @@ use serde_json::{Map, Value, json};
 
 /// Every case and every twin that a stage can play.
 fn everything(stage: &mut Stage) -> Vec<Play> {
-    let ids: Vec<String> = GATE.book().cases.iter().flat_map(|c| [c.id.clone(), format!("{}'", c.id)]).collect();
+    let ids: Vec<String> = GATE
+        .book()
+        .cases
+        .iter()
+        .flat_map(|c| [c.id.clone(), format!("{}'", c.id)])
+        .collect();
     ids.iter().filter_map(|id| stage.play(id)).collect()
 }
 
@@ -25,8 +30,15 @@ fn beyond_registers(play: &Play) -> Option<&'static str> {
 /// The tests of a direct decision, as an answer says them.
 fn tests_of(decision: &kepil_gate::Decision) -> Value {
     let said = GATE.book().tests.iter().zip(&decision.tests);
-    let said = said.filter(|(_, r)| !matches!(r.outcome, Outcome::NotApplicable | Outcome::LawNotYetInForce));
-    said.map(|(t, r)| (t.id.clone(), Value::from(r.outcome.as_str()))).collect::<Map<String, Value>>().into()
+    let said = said.filter(|(_, r)| {
+        !matches!(
+            r.outcome,
+            Outcome::NotApplicable | Outcome::LawNotYetInForce
+        )
+    });
+    said.map(|(t, r)| (t.id.clone(), Value::from(r.outcome.as_str())))
+        .collect::<Map<String, Value>>()
+        .into()
 }
 
 #[test]
@@ -46,16 +58,27 @@ fn every_case_and_twin_comes_out_over_http_as_the_law_says() {
         let context = &answer["context"];
         let verdict = context["verdict"].as_str().unwrap();
         if !play.expected.iter().any(|v| v.as_str() == verdict) {
-            wrong.push(format!("{}: {verdict} instead of {:?}", play.id, play.expected));
+            wrong.push(format!(
+                "{}: {verdict} instead of {:?}",
+                play.id, play.expected
+            ));
         }
         if play.strict.is_some_and(|s| s.as_str() != context["strict"]) {
-            wrong.push(format!("{}: strict {} instead of {:?}", play.id, context["strict"], play.strict));
+            wrong.push(format!(
+                "{}: strict {} instead of {:?}",
+                play.id, context["strict"], play.strict
+            ));
         }
         assert_eq!(answer["decision"], verdict == "ok", "{}", play.id);
         // Nothing may get lost between the registers and the gate: every test comes out alike.
         let direct = GATE.decide(play.scene.clone());
         if context["tests"] != tests_of(&direct) || context["strict"] != direct.strict.as_str() {
-            wrong.push(format!("{}: {} instead of {}", play.id, context["tests"], tests_of(&direct)));
+            wrong.push(format!(
+                "{}: {} instead of {}",
+                play.id,
+                context["tests"],
+                tests_of(&direct)
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -70,7 +93,10 @@ fn with_the_confidence_floor_on_the_strict_verdict_is_the_answer() {
     let mut stage = Stage::new();
     let plays = everything(&mut stage);
     let strict_of = |p: &Play| GATE.decide(p.scene.clone());
-    let soft: Vec<&Play> = plays.iter().filter(|p| beyond_registers(p).is_none() && strict_of(p).verdict < strict_of(p).strict).collect();
+    let soft: Vec<&Play> = plays
+        .iter()
+        .filter(|p| beyond_registers(p).is_none() && strict_of(p).verdict < strict_of(p).strict)
+        .collect();
     assert!(soft.len() >= 5, "only {} cases differ", soft.len());
     stage.write(dir.path());
     let mut config = config(dir.path());
@@ -78,8 +104,17 @@ fn with_the_confidence_floor_on_the_strict_verdict_is_the_answer() {
     let node = Node::with(config);
     for play in soft {
         let answer = node.play(&stage, play);
-        assert_eq!(answer["context"]["verdict"], answer["context"]["strict"], "{}", play.id);
-        assert_eq!(answer["context"]["substance"], strict_of(play).verdict.as_str(), "{}", play.id);
+        assert_eq!(
+            answer["context"]["verdict"], answer["context"]["strict"],
+            "{}",
+            play.id
+        );
+        assert_eq!(
+            answer["context"]["substance"],
+            strict_of(play).verdict.as_str(),
+            "{}",
+            play.id
+        );
         assert_eq!(answer["decision"], false, "{}", play.id);
     }
 }
@@ -88,7 +123,7 @@ fn with_the_confidence_floor_on_the_strict_verdict_is_the_answer() {
 fn without_the_assumed_acts_a_case_that_rests_on_them_is_no_ok() {
     let dir = tempfile::tempdir().unwrap();
     let (stage, play) = Stage::with("S12");
-    assert_eq!(play.expected, [Verdict::Ok]);
+    assert_eq!(play.expected[0], Verdict::Ok);
     stage.write(dir.path());
     let mut config = config(dir.path());
     config.danger_assumed_law = false;
@@ -100,16 +135,30 @@ fn without_the_assumed_acts_a_case_that_rests_on_them_is_no_ok() {
 fn fifty(stage: &mut Stage) -> Vec<Value> {
     let plays = everything(stage);
     // One system that may act as all of them refers to all records.
-    stage.file.records.iter_mut().for_each(|r| r.systems.clear());
+    stage
+        .file
+        .records
+        .iter_mut()
+        .for_each(|r| r.systems.clear());
     let mut all = stage.file.systems[0].clone();
     all.id = "many-sided".into();
-    all.actors = stage.file.systems.iter().flat_map(|s| s.actors.clone()).collect();
+    all.actors = stage
+        .file
+        .systems
+        .iter()
+        .flat_map(|s| s.actors.clone())
+        .collect();
     all.actors.sort();
     all.actors.dedup();
     stage.file.systems.push(all);
     let actor = |play: &Play| {
         let ty = GATE.book().vocab.type_named("Actor").unwrap();
-        GATE.book().vocab.def(ty, play.scene.actor).unwrap().id.clone()
+        GATE.book()
+            .vocab
+            .def(ty, play.scene.actor)
+            .unwrap()
+            .id
+            .clone()
     };
     let mut out: Vec<Value> = plays
         .iter()
@@ -135,17 +184,28 @@ fn a_batch_of_fifty_gives_what_fifty_single_requests_give() {
     stage.write(dir.path());
     let node = Node::with(config(dir.path()));
     let token = node.token(&stage, "many-sided");
-    let singles: Vec<Value> = requests.iter().map(|r| without_entry(&node.post(ONE, &token, r).ok())).collect();
-    let batch = node.post(MANY, &token, &json!({ "evaluations": requests })).ok();
+    let singles: Vec<Value> = requests
+        .iter()
+        .map(|r| without_entry(&node.post(ONE, &token, r).ok()))
+        .collect();
+    let batch = node
+        .post(MANY, &token, &json!({ "evaluations": requests }))
+        .ok();
     let batch = batch["evaluations"].as_array().unwrap();
     assert_eq!(batch.len(), 50);
     for (single, item) in singles.iter().zip(batch) {
         assert_eq!(&without_entry(item), single);
-        assert!(receipt(item).record().is_none(), "receipts of a batch are short");
+        assert!(
+            receipt(item).record().is_none(),
+            "receipts of a batch are short"
+        );
     }
     let indexes: Vec<u64> = batch.iter().map(crate::support::index).collect();
     assert_eq!(indexes, (50..100).collect::<Vec<u64>>());
-    let verdicts: std::collections::BTreeSet<&str> = singles.iter().map(|s| s["context"]["verdict"].as_str().unwrap()).collect();
+    let verdicts: std::collections::BTreeSet<&str> = singles
+        .iter()
+        .map(|s| s["context"]["verdict"].as_str().unwrap())
+        .collect();
     assert!(verdicts.len() >= 2, "the fifty are too alike: {verdicts:?}");
 }
 
@@ -163,7 +223,14 @@ fn reasons_come_in_the_language_that_is_asked_for() {
         };
         call.json(&play.request).send().ok()["context"].clone()
     };
-    let texts = |c: &Value| c["reasons"].as_array().unwrap().iter().map(|r| r["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let texts = |c: &Value| {
+        c["reasons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["text"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     let english = ask(Some("en"));
     assert!(!texts(&english).is_empty());
     for (asked, lang) in [
@@ -177,11 +244,23 @@ fn reasons_come_in_the_language_that_is_asked_for() {
         ("", Lang::En),
     ] {
         let context = ask(Some(asked));
-        assert_eq!(context["summary"], kepil_gate::reason::summary(Verdict::Deny, lang), "{asked}");
+        assert_eq!(
+            context["summary"],
+            kepil_gate::reason::summary(Verdict::Deny, lang),
+            "{asked}"
+        );
         assert_eq!(context["tests"], english["tests"]);
-        assert_eq!(texts(&context) == texts(&english), lang == Lang::En, "{asked}");
+        assert_eq!(
+            texts(&context) == texts(&english),
+            lang == Lang::En,
+            "{asked}"
+        );
         let is_cyrillic = |t: &String| t.chars().any(|c| ('а'..='я').contains(&c));
-        assert_eq!(texts(&context).iter().all(is_cyrillic), lang != Lang::En, "{asked}");
+        assert_eq!(
+            texts(&context).iter().all(is_cyrillic),
+            lang != Lang::En,
+            "{asked}"
+        );
     }
     assert_eq!(ask(None)["summary"], english["summary"]);
 }
@@ -203,6 +282,11 @@ fn a_caller_cannot_state_what_only_registers_know() {
         ("notice", json!({"judge": true})),
         ("dataset", json!({"locked": false})),
         ("case", json!({"court_order": true})),
+        ("decision", json!({"foreseen": true})),
+        ("biometric", json!({"consent": true})),
+        ("ai", json!({"disclosed": true})),
+        ("service", json!({"law_based": true})),
+        ("special", json!({"sanction": true})),
         ("log_ready", json!(true)),
         ("param", json!({"min_group_size": 0})),
         ("basis", json!({"emergency": true})),
@@ -214,21 +298,38 @@ fn a_caller_cannot_state_what_only_registers_know() {
         let mut request = play.request.clone();
         request["context"]["claims"] = json!({ group: fact });
         let detail = node.post(ONE, &token, &request).problem(400);
-        assert!(detail.contains("context.claims") && detail.contains(&format!("`{group}`")), "{detail}");
+        assert!(
+            detail.contains("context.claims") && detail.contains(&format!("`{group}`")),
+            "{detail}"
+        );
     }
     for (claims, said) in [
         (json!({"request": {"personal": false}}), "request.personal"),
         (json!({"clock": {"due": "2030-01-01"}}), "clock.due"),
-        (json!({"request": {"no_such_fact": 1}}), "request.no_such_fact"),
+        (
+            json!({"request": {"no_such_fact": 1}}),
+            "request.no_such_fact",
+        ),
         (json!({"request": {"bulk": "yes"}}), "request.bulk"),
         (json!({"request": {"lane": "fast"}}), "fast"),
         (json!("text"), "object"),
-        (json!({"decision": {"foreseen": true}}), "lacks"),
+        (json!({"review": {"same_person": false}}), "lacks"),
+        (
+            json!({"request": {"fields": ["x".repeat(257)]}}),
+            "request.fields",
+        ),
+        (
+            json!({"request": {"fields": (0..129).map(|i| i.to_string()).collect::<Vec<_>>()}}),
+            "request.fields",
+        ),
     ] {
         let mut request = play.request.clone();
         request["context"]["claims"] = claims;
         let detail = node.post(ONE, &token, &request).problem(400);
-        assert!(detail.contains("context.claims") && detail.contains(said), "{said}: {detail}");
+        assert!(
+            detail.contains("context.claims") && detail.contains(said),
+            "{said}: {detail}"
+        );
     }
     assert_eq!(node.entries(), 0);
 }
@@ -243,7 +344,10 @@ fn what_a_claim_says_of_data_and_purpose_is_overruled_by_the_request() {
     let mut sly = play.request.clone();
     sly["context"]["claims"]["request"]["data"] = json!([]);
     sly["context"]["claims"]["request"]["purpose"] = json!("private_curiosity");
-    assert_eq!(without_entry(&node.post(ONE, &token, &sly).ok()), without_entry(&honest));
+    assert_eq!(
+        without_entry(&node.post(ONE, &token, &sly).ok()),
+        without_entry(&honest)
+    );
 }
 
 #[test]
@@ -269,7 +373,10 @@ fn records_of_another_system_are_as_if_they_were_not_there() {
     if unknown["subject"]["properties"].get("official").is_some() {
         unknown["subject"]["properties"]["official"] = json!("nobody");
     }
-    assert_eq!(without_entry(&node.post(ONE, &token, &unknown).ok()), without_entry(&denied));
+    assert_eq!(
+        without_entry(&node.post(ONE, &token, &unknown).ok()),
+        without_entry(&denied)
+    );
     // One record alone, borrowed, spoils the own request.
     let mut borrowed = own.request.clone();
     borrowed["context"]["agreement"] = other.request["context"]["agreement"].clone();
@@ -282,9 +389,10 @@ fn a_system_cannot_act_as_an_actor_it_is_not_registered_for() {
     let (mut stage, play) = Stage::with("C04");
     let ty = GATE.book().vocab.type_named("Actor").unwrap();
     let own = stage.file.systems[0].actors[0].clone();
-    let others: Vec<String> = kepil_law::book::bits(GATE.book().vocab.all(ty) & !bit(play.scene.actor))
-        .map(|ix| GATE.book().vocab.def(ty, ix).unwrap().id.clone())
-        .collect();
+    let others: Vec<String> =
+        kepil_law::book::bits(GATE.book().vocab.all(ty) & !bit(play.scene.actor))
+            .map(|ix| GATE.book().vocab.def(ty, ix).unwrap().id.clone())
+            .collect();
     let mut double = stage.file.systems[0].clone();
     double.id = "double".into();
     double.actors.push(others[0].clone());
@@ -300,18 +408,30 @@ fn a_system_cannot_act_as_an_actor_it_is_not_registered_for() {
     assert_eq!(ask(&token, json!(null)).ok()["decision"], true);
     for actor in others.iter().map(String::as_str).chain(["nobody", ""]) {
         let detail = ask(&token, actor.into()).problem(400);
-        assert!(detail.contains("subject.properties.actor") && detail.contains("not registered"), "{detail}");
+        assert!(
+            detail.contains("subject.properties.actor") && detail.contains("not registered"),
+            "{detail}"
+        );
     }
     assert!(ask(&token, json!(7)).problem(400).contains("`actor`"));
     let token = node.token(&stage, "double");
-    assert!(node.post(ONE, &token, &play.request).problem(400).contains("several actors"));
+    assert!(
+        node.post(ONE, &token, &play.request)
+            .problem(400)
+            .contains("several actors")
+    );
     assert_eq!(ask(&token, own.into()).status, 200);
 }
 
 /// The shape of a document: keys and types, lists by whether they are empty.
 fn shape(v: &Value) -> Value {
     match v {
-        Value::Object(map) => map.iter().filter(|(k, _)| *k != "tests").map(|(k, v)| (k.clone(), shape(v))).collect::<Map<_, _>>().into(),
+        Value::Object(map) => map
+            .iter()
+            .filter(|(k, _)| *k != "tests")
+            .map(|(k, v)| (k.clone(), shape(v)))
+            .collect::<Map<_, _>>()
+            .into(),
         Value::Array(list) => list.first().map_or(json!([]), |v| json!([shape(v)])),
         Value::String(_) => "text".into(),
         Value::Number(_) => "number".into(),
@@ -325,12 +445,20 @@ fn a_person_nobody_knows_is_denied_in_the_shape_of_a_known_one_who_is_not_listed
     let mut stage = Stage::new();
     let (own, other) = (stage.play("S12").unwrap(), stage.play("S12").unwrap());
     // The other person is known to this system too, but stands on none of its lists.
-    for r in stage.file.records.iter_mut().filter(|r| r.id == other.person) {
+    for r in stage
+        .file
+        .records
+        .iter_mut()
+        .filter(|r| r.id == other.person)
+    {
         r.systems.clear();
     }
     let node = Node::start(dir.path(), &stage, &own);
     let token = node.token(&stage, &own.system);
-    assert_eq!(node.post(ONE, &token, &own.request).ok()["context"]["verdict"], "ok");
+    assert_eq!(
+        node.post(ONE, &token, &own.request).ok()["context"]["verdict"],
+        "ok"
+    );
     let ask = |person: &str| {
         let mut request = own.request.clone();
         request["resource"]["id"] = person.into();
@@ -341,6 +469,7 @@ fn a_person_nobody_knows_is_denied_in_the_shape_of_a_known_one_who_is_not_listed
         assert_eq!(reply.ok()["context"]["verdict"], "deny");
     }
     assert_eq!(shape(&known.ok()), shape(&unknown.ok()));
-    let names = |r: &crate::support::Reply| r.headers.iter().map(|(n, _)| n.clone()).collect::<Vec<_>>();
+    let names =
+        |r: &crate::support::Reply| r.headers.iter().map(|(n, _)| n.clone()).collect::<Vec<_>>();
     assert_eq!(names(&known), names(&unknown));
 }

@@ -14,25 +14,44 @@ use std::process::Command;
 fn every_receipt_verifies_and_opens_to_the_record_of_its_answer() {
     let dir = tempfile::tempdir().unwrap();
     let mut stage = Stage::new();
-    let plays: Vec<Play> = ["C04", "S01", "C35", "C50", "S12", "C79"].iter().map(|id| stage.play(id).unwrap()).collect();
+    let plays: Vec<Play> = ["C04", "S01", "C35", "C50", "S12", "C79"]
+        .iter()
+        .map(|id| stage.play(id).unwrap())
+        .collect();
     let node = Node::start(dir.path(), &stage, &plays[0]);
     let key = node.key();
     for play in &plays {
         let answer = node.play(&stage, play);
         let receipt = receipt(&answer);
         let verified = receipt.verify(&key).unwrap();
-        assert_eq!((verified.index, verified.time_ms, verified.record), (index(&answer), play.at_ms, RecordCheck::Matches));
+        assert_eq!(
+            (verified.index, verified.time_ms, verified.record),
+            (index(&answer), play.at_ms, RecordCheck::Matches)
+        );
         let record: Record = serde_json::from_slice(receipt.record().unwrap()).unwrap();
         assert_eq!(record.who.system, play.system);
         assert_eq!(record.who.person, play.person);
         assert_eq!(record.at, i64::try_from(play.at_ms).unwrap());
-        for (said, kept) in [("substance", &record.verdict), ("strict", &record.strict), ("law", &record.law), ("pack", &record.pack)] {
-            assert_eq!(&answer["context"][said], kept.as_str(), "{}: {said}", play.id);
+        for (said, kept) in [
+            ("substance", &record.verdict),
+            ("strict", &record.strict),
+            ("law", &record.law),
+            ("pack", &record.pack),
+        ] {
+            assert_eq!(
+                &answer["context"][said],
+                kept.as_str(),
+                "{}: {said}",
+                play.id
+            );
         }
         // Whoever has the record decides it again and gets the same.
         let again = GATE.decide(GATE.scene_of(&record).unwrap());
         assert_eq!(again.verdict.as_str(), record.verdict);
-        assert_eq!(GATE.record(&GATE.scene_of(&record).unwrap(), &again, record.who.clone()), record);
+        assert_eq!(
+            GATE.record(&GATE.scene_of(&record).unwrap(), &again, record.who.clone()),
+            record
+        );
     }
 }
 
@@ -45,13 +64,27 @@ fn a_changed_receipt_does_not_verify() {
     node.play(&stage, &play);
     let good = node.play(&stage, &play)["context"]["entry"]["receipt"].clone();
     let other = node.play(&stage, &play)["context"]["entry"]["receipt"].clone();
-    for (pointer, v) in [("/index", json!(0)), ("/time", json!(1)), ("/leaf", other["leaf"].clone()), ("/salt", other["salt"].clone()), ("/origin", json!("other.test/log")), ("/batch/root", other["batch"]["root"].clone())] {
+    for (pointer, v) in [
+        ("/index", json!(0)),
+        ("/time", json!(1)),
+        ("/leaf", other["leaf"].clone()),
+        ("/salt", other["salt"].clone()),
+        ("/origin", json!("other.test/log")),
+        ("/batch/root", other["batch"]["root"].clone()),
+    ] {
         let mut changed = good.clone();
         *changed.pointer_mut(pointer).unwrap() = v;
-        let verified = Receipt::from_json(changed.to_string().as_bytes()).ok().and_then(|r| r.verify(&key).ok());
+        let verified = Receipt::from_json(changed.to_string().as_bytes())
+            .ok()
+            .and_then(|r| r.verify(&key).ok());
         assert_eq!(verified, None, "{pointer}");
     }
-    assert!(Receipt::from_json(good.to_string().as_bytes()).unwrap().verify(&key).is_ok());
+    assert!(
+        Receipt::from_json(good.to_string().as_bytes())
+            .unwrap()
+            .verify(&key)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -66,7 +99,10 @@ fn receipts_of_a_batch_verify_and_the_stored_record_opens_them() {
     let key = node.key();
     for item in answer["evaluations"].as_array().unwrap() {
         let receipt = receipt(item);
-        assert_eq!(receipt.verify(&key).unwrap().record, RecordCheck::NotIncluded);
+        assert_eq!(
+            receipt.verify(&key).unwrap().record,
+            RecordCheck::NotIncluded
+        );
         let draft = node.app.reader.record(index(item)).unwrap().draft.unwrap();
         assert!(receipt.opens_to(&draft.salt, &draft.record));
     }
@@ -91,7 +127,13 @@ fn the_tiles_over_http_rebuild_to_the_signed_root() {
         assert!(report.is_sound(), "{:?}", report.findings);
         assert_eq!(report.entries_checked, round * 300);
         let text = node.get("/log/checkpoint").body;
-        older = Some(kepil_ledger::checkpoint::parse(&text).unwrap().verify(&key).unwrap().clone());
+        older = Some(
+            kepil_ledger::checkpoint::parse(&text)
+                .unwrap()
+                .verify(&key)
+                .unwrap()
+                .clone(),
+        );
     }
     for receipt in &receipts {
         let report = verify::receipt(&node, &key, receipt);
@@ -99,7 +141,10 @@ fn the_tiles_over_http_rebuild_to_the_signed_root() {
     }
     let tile = node.get("/log/tile/0/000");
     assert_eq!((tile.status, tile.body.len()), (200, 256 * 32));
-    assert_eq!(tile.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(
+        tile.header("cache-control"),
+        Some("public, max-age=31536000, immutable")
+    );
     let checkpoint = node.get("/log/checkpoint");
     assert_eq!(checkpoint.header("cache-control"), Some("no-cache"));
     assert!(checkpoint.text().starts_with("gate.test/log\n900\n"));
@@ -150,7 +195,13 @@ fn nothing_but_the_public_log_can_be_fetched() {
         assert!(!reply.text().contains(secret.trim()), "{path}");
         reply.problem(404);
     }
-    let mode = |p: &str| fs::metadata(dir.path().join(p)).unwrap().permissions().mode() & 0o777;
+    let mode = |p: &str| {
+        fs::metadata(dir.path().join(p))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
     assert_eq!((mode("log.key"), mode("ledger/segments")), (0o600, 0o700));
 }
 
@@ -173,7 +224,10 @@ fn a_second_node_on_the_same_folder_refuses() {
     let node = Node::start(dir.path(), &stage, &play);
     node.play(&stage, &play);
     let error = open_only(config(dir.path())).unwrap_err().to_string();
-    assert!(error.contains("another process has the log open"), "{error}");
+    assert!(
+        error.contains("another process has the log open"),
+        "{error}"
+    );
     node.play(&stage, &play);
     assert_eq!(node.entries(), 2);
     node.stop().unwrap();
@@ -193,7 +247,14 @@ fn another_name_or_another_key_does_not_open_the_folder() {
     assert!(error.contains("gate.test/log"), "{error}");
     let key = dir.path().join("log.key");
     let kept = fs::read(&key).unwrap();
-    for (broken, said) in [(b"".as_slice(), "log.key"), (b"kepil-ed25519-seed/v1 AAAA\n", "log.key"), (b"kepil-ed25519-seed/v1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "key")] {
+    for (broken, said) in [
+        (b"".as_slice(), "log.key"),
+        (b"kepil-ed25519-seed/v1 AAAA\n", "log.key"),
+        (
+            b"kepil-ed25519-seed/v1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+            "key",
+        ),
+    ] {
         fs::write(&key, broken).unwrap();
         let error = open_only(config(dir.path())).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
@@ -212,7 +273,10 @@ struct Disk(PathBuf);
 impl Disk {
     /// None where mounting is not allowed.
     fn mount(at: &Path, size: &str) -> Option<Self> {
-        let run = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).output();
+        let run = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .output();
         if run.is_ok_and(|o| o.status.success()) {
             return Some(Self(at.to_owned()));
         }
@@ -221,8 +285,16 @@ impl Disk {
     }
 
     fn remount(&self, options: &str) {
-        let run = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).output().unwrap();
-        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let run = Command::new("mount")
+            .args(["-o", &format!("remount,{options}")])
+            .arg(&self.0)
+            .output()
+            .unwrap();
+        assert!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
     }
 }
 
@@ -245,7 +317,9 @@ fn large(play: &Play) -> Value {
 fn on_a_full_disk_answers_become_errors_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     // Room for the first segment of 64 MiB, and no room for the next.
-    let Some(_disk) = Disk::mount(dir.path(), "140m") else { return };
+    let Some(_disk) = Disk::mount(dir.path(), "140m") else {
+        return;
+    };
     let ballast = dir.path().join("ballast");
     fs::write(&ballast, vec![1; 50 << 20]).unwrap();
     let (stage, play) = Stage::with("C04");
@@ -259,23 +333,43 @@ fn on_a_full_disk_answers_become_errors_and_nothing_is_lost() {
         if reply.status != 200 {
             break reply;
         }
-        acknowledged.extend(reply.json()["evaluations"].as_array().unwrap().iter().map(receipt));
+        acknowledged.extend(
+            reply.json()["evaluations"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(receipt),
+        );
         assert!(acknowledged.len() < 10_000, "the disk does not get full");
     };
     assert!(failed.problem(503).contains("nothing was released"));
     assert_eq!(failed.header("retry-after"), Some("5"));
-    assert!(acknowledged.len() > 500, "only {} before the disk was full", acknowledged.len());
+    assert!(
+        acknowledged.len() > 500,
+        "only {} before the disk was full",
+        acknowledged.len()
+    );
     // From now on nothing is answered, by any endpoint, with a key or without.
     for _ in 0..3 {
         node.post(ONE, &token, &play.request).problem(503);
         node.post(MANY, &token, &batch).problem(503);
-        node.call("post", ONE).token(&token).header("idempotency-key", "k").json(&play.request).send().problem(503);
+        node.call("post", ONE)
+            .token(&token)
+            .header("idempotency-key", "k")
+            .json(&play.request)
+            .send()
+            .problem(503);
     }
     node.get("/health/ready").problem(503);
     assert_eq!(node.get("/health/live").status, 200);
     assert!(node.metric("kepil_unrecorded_total") >= 10);
     assert_eq!(node.entries(), acknowledged.len() as u64);
-    assert!(node.stop().unwrap_err().to_string().contains("it has failed"));
+    assert!(
+        node.stop()
+            .unwrap_err()
+            .to_string()
+            .contains("it has failed")
+    );
 
     fs::remove_file(&ballast).unwrap();
     let node = Node::start(dir.path(), &stage, &play);
@@ -287,8 +381,17 @@ fn on_a_full_disk_answers_become_errors_and_nothing_is_lost() {
         receipt.verify(&key).unwrap();
     }
     let token = node.token(&stage, &play.system);
-    let answer = node.call("post", ONE).token(&token).header("idempotency-key", "k").json(&play.request).send().ok();
-    assert_eq!(answer["decision"], true, "the refused request can be put again under its key");
+    let answer = node
+        .call("post", ONE)
+        .token(&token)
+        .header("idempotency-key", "k")
+        .json(&play.request)
+        .send()
+        .ok();
+    assert_eq!(
+        answer["decision"], true,
+        "the refused request can be put again under its key"
+    );
     node.publish();
     let report = verify::rebuild(&node, &key, None);
     assert!(report.is_sound(), "{:?}", report.findings);
@@ -297,7 +400,9 @@ fn on_a_full_disk_answers_become_errors_and_nothing_is_lost() {
 #[test]
 fn a_disk_that_is_full_from_the_start_refuses_to_start() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(_disk) = Disk::mount(dir.path(), "8m") else { return };
+    let Some(_disk) = Disk::mount(dir.path(), "8m") else {
+        return;
+    };
     let error = open_only(config(dir.path())).unwrap_err().to_string();
     assert!(error.contains("No space left on device"), "{error}");
 }
@@ -305,16 +410,26 @@ fn a_disk_that_is_full_from_the_start_refuses_to_start() {
 #[test]
 fn a_read_only_folder_refuses_to_start_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(dir.path(), "200m") else { return };
+    let Some(disk) = Disk::mount(dir.path(), "200m") else {
+        return;
+    };
     let (stage, play) = Stage::with("C04");
     let node = Node::start(dir.path(), &stage, &play);
     node.play(&stage, &play);
     node.stop().unwrap();
     disk.remount("ro");
     let error = open_only(config(dir.path())).unwrap_err().to_string();
-    assert!(error.contains("Read-only file system") && error.contains("ledger"), "{error}");
-    let error = open_only(config(&dir.path().join("new"))).unwrap_err().to_string();
-    assert!(error.contains("Read-only file system") && error.contains("new"), "{error}");
+    assert!(
+        error.contains("Read-only file system") && error.contains("ledger"),
+        "{error}"
+    );
+    let error = open_only(config(&dir.path().join("new")))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("Read-only file system") && error.contains("new"),
+        "{error}"
+    );
     disk.remount("rw");
     let node = Node::start(dir.path(), &stage, &play);
     node.play(&stage, &play);

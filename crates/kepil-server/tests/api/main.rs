@@ -1,13 +1,26 @@
 //! The whole interface of a node, over real HTTP.
 
+#[cfg(test)]
 mod authzen;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod bad_values;
+#[cfg(test)]
 mod gate;
+#[cfg(test)]
 mod ledger;
+#[cfg(test)]
 mod logs;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
 mod reload;
+#[cfg(test)]
 mod repeats;
+#[cfg(test)]
 mod shutdown;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod tokens;

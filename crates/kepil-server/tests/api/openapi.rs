@@ -10,12 +10,18 @@ use std::collections::BTreeSet;
 /// A validator of a schema of the document; its references stay whole.
 fn validator(schema: &Value) -> Validator {
     let root = json!({"allOf": [schema], "components": document()["components"]});
-    jsonschema::options().with_draft(Draft::Draft202012).build(&root).unwrap_or_else(|e| panic!("{schema}: {e}"))
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .build(&root)
+        .unwrap_or_else(|e| panic!("{schema}: {e}"))
 }
 
 fn assert_fits(schema: &Value, v: &Value, what: &str) {
     let validator = validator(schema);
-    let faults: Vec<String> = validator.iter_errors(v).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    let faults: Vec<String> = validator
+        .iter_errors(v)
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect();
     assert!(faults.is_empty(), "{what}: {}\n{v}", faults.join("\n"));
 }
 
@@ -27,9 +33,18 @@ fn the_document_names_exactly_the_routes_there_are() {
         .as_object()
         .unwrap()
         .iter()
-        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(|m| (m.clone(), path.clone())))
+        .flat_map(|(path, methods)| {
+            methods
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(|m| (m.clone(), path.clone()))
+        })
         .collect();
-    let served: BTreeSet<(String, String)> = ROUTES.iter().map(|(m, p)| ((*m).to_owned(), (*p).to_owned())).collect();
+    let served: BTreeSet<(String, String)> = ROUTES
+        .iter()
+        .map(|(m, p)| ((*m).to_owned(), (*p).to_owned()))
+        .collect();
     assert_eq!(described, served);
     assert_eq!(served.len(), ROUTES.len(), "no route stands twice");
 }
@@ -42,9 +57,16 @@ fn every_route_of_the_list_is_served_and_by_no_other_method() {
     node.play(&stage, &play);
     node.publish();
     for (method, path) in ROUTES {
-        let path = path.replace("{act}", "KZ-DC-2026").replace("{number}", "77.4").replace("{path}", "0/000.p/1");
+        let path = path
+            .replace("{act}", "KZ-DC-2026")
+            .replace("{number}", "77.4")
+            .replace("{path}", "0/000.p/1");
         let reply = node.call(method, &path).send();
-        assert!(![404, 405].contains(&reply.status), "{method} {path}: {}", reply.status);
+        assert!(
+            ![404, 405].contains(&reply.status),
+            "{method} {path}: {}",
+            reply.status
+        );
         let other = if *method == "get" { "post" } else { "get" };
         node.call(other, &path).send().problem(405);
     }
@@ -54,11 +76,18 @@ fn every_route_of_the_list_is_served_and_by_no_other_method() {
 fn every_schema_and_every_reference_of_the_document_holds() {
     let document = document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        jsonschema::meta::validate(&json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [schema]})).unwrap_or_else(|e| panic!("{name}: {e}"));
+        jsonschema::meta::validate(
+            &json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [schema]}),
+        )
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
         validator(schema);
     }
     let text = document.to_string();
-    for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|t| t.split('"').next()) {
+    for reference in text
+        .split("\"$ref\":\"#")
+        .skip(1)
+        .filter_map(|t| t.split('"').next())
+    {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }
 }
@@ -74,13 +103,29 @@ impl Walk {
         let document = document();
         let what = format!("{method} {route} {}", reply.status);
         let described = &document["paths"][route][method]["responses"][reply.status.to_string()];
-        assert!(described.is_object(), "{what} is not described: {}", reply.text());
-        let kind = reply.header("content-type").unwrap().split(';').next().unwrap();
+        assert!(
+            described.is_object(),
+            "{what} is not described: {}",
+            reply.text()
+        );
+        let kind = reply
+            .header("content-type")
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap();
         let content = described["content"].as_object().unwrap();
-        let schema = &content.get(kind).unwrap_or_else(|| panic!("{what}: {kind} is not described"))["schema"];
-        let body = if kind.ends_with("json") { reply.json() } else { reply.text().into() };
+        let schema = &content
+            .get(kind)
+            .unwrap_or_else(|| panic!("{what}: {kind} is not described"))["schema"];
+        let body = if kind.ends_with("json") {
+            reply.json()
+        } else {
+            reply.text().into()
+        };
         assert_fits(schema, &body, &what);
-        self.seen.insert((format!("{method} {route}"), reply.status));
+        self.seen
+            .insert((format!("{method} {route}"), reply.status));
     }
 
     fn post(&mut self, route: &str, call: Call) -> Value {
@@ -97,17 +142,34 @@ impl Walk {
 
 fn assert_request_fits(route: &str, body: &Value) {
     let document = document();
-    assert_fits(&document["paths"][route]["post"]["requestBody"]["content"]["application/json"]["schema"], body, route);
+    assert_fits(
+        &document["paths"][route]["post"]["requestBody"]["content"]["application/json"]["schema"],
+        body,
+        route,
+    );
 }
 
 #[test]
 fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
     let dir = tempfile::tempdir().unwrap();
     let mut stage = Stage::new();
-    let ids: Vec<String> = GATE.book().cases.iter().step_by(4).map(|c| c.id.clone()).collect();
-    let plays: Vec<_> = ids.iter().chain(&["C04".to_owned()]).map(|id| stage.play(id).unwrap()).collect();
+    let ids: Vec<String> = GATE
+        .book()
+        .cases
+        .iter()
+        .step_by(4)
+        .map(|c| c.id.clone())
+        .collect();
+    let plays: Vec<_> = ids
+        .iter()
+        .chain(&["C04".to_owned()])
+        .map(|id| stage.play(id).unwrap())
+        .collect();
     let good = plays.last().unwrap();
-    let mut walk = Walk { node: Node::start(dir.path(), &stage, good), seen: BTreeSet::new() };
+    let mut walk = Walk {
+        node: Node::start(dir.path(), &stage, good),
+        seen: BTreeSet::new(),
+    };
     walk.get("/log/key", "/log/key");
 
     // Answers of all kinds: every play, alone and as a batch of one.
@@ -115,9 +177,18 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
         walk.node.at(play);
         let token = walk.node.token(&stage, &play.system);
         assert_request_fits(ONE, &play.request);
-        let call = walk.node.call("post", ONE).token(&token).header("accept-language", "kk").json(&play.request);
+        let call = walk
+            .node
+            .call("post", ONE)
+            .token(&token)
+            .header("accept-language", "kk")
+            .json(&play.request);
         walk.post(ONE, call);
-        let call = walk.node.call("post", MANY).token(&token).json(&json!({ "evaluations": [play.request] }));
+        let call = walk
+            .node
+            .call("post", MANY)
+            .token(&token)
+            .json(&json!({ "evaluations": [play.request] }));
         walk.post(MANY, call);
     }
     walk.node.at(good);
@@ -152,10 +223,15 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
         // A request whose twin is still under way.
         let under_way = walk.node.metric("kepil_decide_seconds_count");
         walk.node.brake.hold();
-        let keyed = || new(&walk.node).header("idempotency-key", &format!("twin {route}")).json(body);
+        let keyed = || {
+            new(&walk.node)
+                .header("idempotency-key", &format!("twin {route}"))
+                .json(body)
+        };
         let (first, second) = std::thread::scope(|s| {
             let first = s.spawn(|| keyed().send());
-            walk.node.await_metric("kepil_decide_seconds_count", under_way + 1);
+            walk.node
+                .await_metric("kepil_decide_seconds_count", under_way + 1);
             let second = keyed().send();
             walk.node.brake.release();
             (first.join().unwrap(), second)
@@ -167,24 +243,48 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
 
     let assertion = stage.keys.sign(&claims(&good.system, WALL_SECS));
     let urlencoded = "application/x-www-form-urlencoded";
-    for body in [form(&assertion), form(&assertion), form("garbage"), String::new(), "grant_type=client_credentials".into()] {
-        let call = walk.node.call("post", "/oauth/token").body(urlencoded, body.as_bytes());
+    for body in [
+        form(&assertion),
+        form(&assertion),
+        form("garbage"),
+        String::new(),
+        "grant_type=client_credentials".into(),
+    ] {
+        let call = walk
+            .node
+            .call("post", "/oauth/token")
+            .body(urlencoded, body.as_bytes());
         walk.post("/oauth/token", call);
     }
-    let call = walk.node.call("post", "/oauth/token").body("text/plain", b"x");
+    let call = walk
+        .node
+        .call("post", "/oauth/token")
+        .body("text/plain", b"x");
     walk.post("/oauth/token", call);
 
     walk.node.publish();
-    for route in ["/.well-known/authzen-configuration", "/openapi.json", "/health/live", "/health/ready", "/metrics", "/log/key", "/log/checkpoint"] {
+    for route in [
+        "/.well-known/authzen-configuration",
+        "/openapi.json",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/log/key",
+        "/log/checkpoint",
+    ] {
         walk.get(route, route);
     }
     for p in &GATE.book().provisions {
         if let Some((act, number)) = p.id.split_once('#') {
-            walk.get("/statute/{act}/{number}", &format!("/statute/{act}/{}", number.replace('/', "%2f")));
+            walk.get(
+                "/statute/{act}/{number}",
+                &format!("/statute/{act}/{}", number.replace('/', "%2f")),
+            );
         }
     }
     walk.get("/statute/{act}/{number}", "/statute/KZ-DC-2026/999");
-    walk.get("/log/tile/{path}", "/log/tile/entries/000.p/1");
+    let partial = format!("/log/tile/entries/000.p/{}", walk.node.entries());
+    walk.get("/log/tile/{path}", &partial);
     walk.get("/log/tile/{path}", "/log/tile/nothing");
 
     // The log is closed under the node: nothing can be recorded any more.
@@ -208,7 +308,19 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
 fn statuses(document: &Value) -> BTreeSet<(String, u16)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
-        .flat_map(|(path, methods)| methods.as_object().unwrap().iter().map(move |(m, o)| (format!("{m} {path}"), o)))
-        .flat_map(|(name, o)| o["responses"].as_object().unwrap().keys().map(move |s| (name.clone(), s.parse().unwrap())))
+        .flat_map(|(path, methods)| {
+            methods
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(move |(m, o)| (format!("{m} {path}"), o))
+        })
+        .flat_map(|(name, o)| {
+            o["responses"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(move |s| (name.clone(), s.parse().unwrap()))
+        })
         .collect()
 }

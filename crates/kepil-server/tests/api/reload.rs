@@ -38,16 +38,27 @@ fn a_broken_pack_refuses_to_start_and_says_where() {
     let whole = fs::read_to_string(pack.join("digital-code.md")).unwrap();
     for (said, broken) in [
         ("digital-code.md", whole.replacen("permit", "permitt", 1)),
-        ("digital-code.md", whole.replacen("```cedar", "```cedar\n((((", 1)),
+        (
+            "digital-code.md",
+            whole.replacen("```cedar", "```cedar\n((((", 1),
+        ),
     ] {
         assert_ne!(whole, broken);
         fs::write(pack.join("digital-code.md"), broken).unwrap();
         let error = open_only(config.clone()).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
-        assert!(!config.data_dir.join("ledger").exists(), "nothing was begun");
+        assert!(
+            !config.data_dir.join("ledger").exists(),
+            "nothing was begun"
+        );
     }
     fs::write(pack.join("digital-code.md"), whole).unwrap();
-    for name in ["tests.yaml", "vocabulary.yaml", "schema.cedarschema", "unknown.yaml"] {
+    for name in [
+        "tests.yaml",
+        "vocabulary.yaml",
+        "schema.cedarschema",
+        "unknown.yaml",
+    ] {
         let text = fs::read_to_string(pack.join(name)).unwrap();
         fs::remove_file(pack.join(name)).unwrap();
         let error = open_only(config.clone()).unwrap_err().to_string();
@@ -74,18 +85,38 @@ fn broken_registers_refuse_to_start_and_say_what() {
     };
     for (text, said) in [
         ("{".to_owned(), "register.json"),
-        (broken(&|f| f["systems"][0]["surprise"] = 1.into()), "surprise"),
-        (broken(&|f| f["systems"][0]["actors"][0] = "wizard".into()), "wizard"),
-        (broken(&|f| f["records"][0]["kind"] = "rumour".into()), "rumour"),
-        (broken(&|f| f["records"][0]["facts"] = serde_json::json!({"system": {}})), "may not speak of `system`"),
-        (broken(&|f| f["records"][0]["facts"]["notice"]["judge"] = "maybe".into()), "notice.judge"),
-        (broken(&|f| f["systems"][1] = f["systems"][0].clone()), play.system.as_str()),
-        (broken(&|f| f["records"][1] = f["records"][0].clone()), "twice"),
+        (
+            broken(&|f| f["systems"][0]["surprise"] = 1.into()),
+            "surprise",
+        ),
+        (
+            broken(&|f| f["systems"][0]["actors"][0] = "wizard".into()),
+            "wizard",
+        ),
+        (
+            broken(&|f| f["records"][0]["kind"] = "rumour".into()),
+            "rumour",
+        ),
+        (
+            broken(&|f| f["records"][0]["facts"] = serde_json::json!({"system": {}})),
+            "may not speak of `system`",
+        ),
+        (
+            broken(&|f| f["records"][0]["facts"]["notice"]["judge"] = "maybe".into()),
+            "notice.judge",
+        ),
+        (broken(&|f| twice(&mut f["systems"])), play.system.as_str()),
+        (broken(&|f| twice(&mut f["records"])), "stands there twice"),
     ] {
         fs::write(data.join("register.json"), text).unwrap();
         let error = open_only(config(&data)).unwrap_err().to_string();
         assert!(error.contains(said), "{said}: {error}");
     }
+}
+
+fn twice(list: &mut serde_json::Value) {
+    let list = list.as_array_mut().unwrap();
+    list.push(list[0].clone());
 }
 
 struct Running {
@@ -107,13 +138,22 @@ impl Running {
         config.law.pack = Some(pack.clone());
         let node = Node::with(config);
         node.at(&play);
-        Self { node, stage, play, pack, _dir: dir }
+        Self {
+            node,
+            stage,
+            play,
+            pack,
+            _dir: dir,
+        }
     }
 
     /// Pack and decision of an answer of now.
     fn answer(&self) -> (String, bool) {
         let answer = self.node.play(&self.stage, &self.play);
-        (answer["context"]["pack"].as_str().unwrap().to_owned(), answer["decision"] == true)
+        (
+            answer["context"]["pack"].as_str().unwrap().to_owned(),
+            answer["decision"] == true,
+        )
     }
 }
 
@@ -142,7 +182,10 @@ fn a_reload_of_a_broken_pack_keeps_the_old_law() {
     let after = run.answer();
     assert_ne!(after.0, before.0);
     assert!(after.1);
-    assert_eq!(run.node.app.entries_by_pack(), [(before.0, 5), (after.0, 1)]);
+    assert_eq!(
+        run.node.app.entries_by_pack(),
+        [(before.0, 5), (after.0, 1)]
+    );
 }
 
 /// How many entries of the log name each pack, in the order in which they first come.
@@ -154,7 +197,8 @@ impl ByPack for kepil_server::App {
     fn entries_by_pack(&self) -> Vec<(String, u64)> {
         let mut out: Vec<(String, u64)> = Vec::new();
         for entry in self.reader.records(0) {
-            let record: serde_json::Value = serde_json::from_slice(&entry.unwrap().draft.unwrap().record).unwrap();
+            let record: serde_json::Value =
+                serde_json::from_slice(&entry.unwrap().draft.unwrap().record).unwrap();
             let pack = record["pack"].as_str().unwrap().to_owned();
             match out.iter_mut().find(|(p, _)| *p == pack) {
                 Some((_, n)) => *n += 1,
@@ -184,7 +228,11 @@ fn a_system_that_is_struck_off_loses_its_token_at_the_reload() {
     let run = Running::new();
     let token = run.node.token(&run.stage, &run.play.system);
     run.node.post(ONE, &token, &run.play.request).ok();
-    fs::write(run.node.app.config.data_dir.join("register.json"), "{\"systems\": [], \"records\": []}").unwrap();
+    fs::write(
+        run.node.app.config.data_dir.join("register.json"),
+        "{\"systems\": [], \"records\": []}",
+    )
+    .unwrap();
     reload(&run.node.app);
     run.node.post(ONE, &token, &run.play.request).problem(401);
 }
@@ -193,9 +241,15 @@ fn a_system_that_is_struck_off_loses_its_token_at_the_reload() {
 fn what_the_register_says_of_a_system_counts_from_the_reload_even_under_an_old_token() {
     let mut run = Running::new();
     let token = run.node.token(&run.stage, &run.play.system);
-    assert_eq!(run.node.post(ONE, &token, &run.play.request).ok()["decision"], true);
+    assert_eq!(
+        run.node.post(ONE, &token, &run.play.request).ok()["decision"],
+        true
+    );
     run.stage.file.systems[0].facts["system"]["asking_registered"] = false.into();
     run.stage.write(&run.node.app.config.data_dir);
     reload(&run.node.app);
-    assert_eq!(run.node.post(ONE, &token, &run.play.request).ok()["decision"], false);
+    assert_eq!(
+        run.node.post(ONE, &token, &run.play.request).ok()["decision"],
+        false
+    );
 }

@@ -17,7 +17,11 @@ fn requests_under_way_are_answered_and_the_log_is_closed() {
     ask(&node, &token, &play).ok();
     node.brake.hold();
     let (address, brake) = (node.address, std::sync::Arc::clone(&node.brake));
-    let bytes = node.call("post", ONE).token(&token).json(&play.request).bytes();
+    let bytes = node
+        .call("post", ONE)
+        .token(&token)
+        .json(&play.request)
+        .bytes();
     let under_way: Vec<_> = (0..5)
         .map(|_| {
             let bytes = bytes.clone();
@@ -32,7 +36,10 @@ fn requests_under_way_are_answered_and_the_log_is_closed() {
     }
     assert!(under_way.iter().all(|t| !t.is_finished()));
     brake.release();
-    let answers: Vec<Value> = under_way.into_iter().map(|t| t.join().unwrap().unwrap().ok()).collect();
+    let answers: Vec<Value> = under_way
+        .into_iter()
+        .map(|t| t.join().unwrap().unwrap().ok())
+        .collect();
     let app = std::sync::Arc::clone(&node.app);
     node.stop().unwrap();
     assert!(app.log.lock().unwrap().is_none());
@@ -72,7 +79,9 @@ fn idle_connections_do_not_hold_a_stop_up() {
     let (stage, play) = Stage::with("C04");
     let node = Node::start(dir.path(), &stage, &play);
     let token = node.token(&stage, &play.system);
-    let idle: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(node.address).unwrap()).collect();
+    let idle: Vec<TcpStream> = (0..3)
+        .map(|_| TcpStream::connect(node.address).unwrap())
+        .collect();
     ask(&node, &token, &play).ok();
     node.stop().unwrap();
     drop(idle);

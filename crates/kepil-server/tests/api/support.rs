@@ -39,7 +39,10 @@ pub const WALL_SECS: u64 = 1_790_000_000;
 
 /// The gate the tests compare with.
 pub static GATE: LazyLock<Gate> = LazyLock::new(|| {
-    let options = Options { assumed: true, draft: false };
+    let options = Options {
+        assumed: true,
+        draft: false,
+    };
     let book = load(&kepil_packs::kz(), options).unwrap_or_else(|e| panic!("{e}"));
     Gate::new(Arc::new(book)).unwrap()
 });
@@ -113,7 +116,10 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        Self { file: RegisterFile::default(), keys: Keys::new() }
+        Self {
+            file: RegisterFile::default(),
+            keys: Keys::new(),
+        }
     }
 
     /// Enters a case (`S01`) or a twin (`S01'`) into the registers; none if it has no twin.
@@ -123,18 +129,44 @@ impl Stage {
         let case = Case::parse(&block.text).unwrap();
         let (situation, over, expected, strict) = if is_twin {
             let twin = case.twin.as_ref()?;
-            (case.twin_situation()?, Some(&twin.facts), twin.verdict.into_iter().collect(), twin.strict)
+            (
+                case.twin_situation()?,
+                Some(&twin.facts),
+                twin.verdict.into_iter().collect(),
+                twin.strict,
+            )
         } else {
-            let expected = std::iter::once(case.verdict).chain(case.also_accepted.iter().copied()).collect();
+            let expected = std::iter::once(case.verdict)
+                .chain(case.also_accepted.iter().copied())
+                .collect();
             (case.situation.clone(), None, expected, case.strict)
         };
         let scene = situation.scene(&GATE, &BASELINES, over).unwrap();
         let n = self.file.systems.len() + 1;
-        let (system, person) = (format!("{}-{n}", situation.actor.replace('_', "-")), format!("person-{n}"));
+        let (system, person) = (
+            format!("{}-{n}", situation.actor.replace('_', "-")),
+            format!("person-{n}"),
+        );
         let docs = documents(GATE.book(), &scene.facts);
-        let request = enter(&mut self.file, &docs, &situation, &system, &person, self.keys.jwk());
+        let request = enter(
+            &mut self.file,
+            &docs,
+            &situation,
+            &system,
+            &person,
+            self.keys.jwk(),
+        );
         let at_ms = u64::try_from(scene.at.ms()).unwrap();
-        Some(Play { id: id.to_owned(), system, person, at_ms, request, expected, strict, scene })
+        Some(Play {
+            id: id.to_owned(),
+            system,
+            person,
+            at_ms,
+            request,
+            expected,
+            strict,
+            scene,
+        })
     }
 
     /// A stage with one case.
@@ -145,7 +177,11 @@ impl Stage {
     }
 
     pub fn write(&self, dir: &Path) {
-        std::fs::write(dir.join("register.json"), serde_json::to_vec(&self.file).unwrap()).unwrap();
+        std::fs::write(
+            dir.join("register.json"),
+            serde_json::to_vec(&self.file).unwrap(),
+        )
+        .unwrap();
     }
 }
 
@@ -167,8 +203,14 @@ impl Brake {
     }
 
     fn pass(&self) {
-        if std::thread::current().name().is_some_and(|n| n.starts_with("kepil-log")) {
-            let _gone = self.turned.wait_while(self.held.lock().unwrap(), |held| *held).unwrap();
+        if std::thread::current()
+            .name()
+            .is_some_and(|n| n.starts_with("kepil-log"))
+        {
+            let _gone = self
+                .turned
+                .wait_while(self.held.lock().unwrap(), |held| *held)
+                .unwrap();
         }
     }
 }
@@ -183,7 +225,10 @@ pub struct Reply {
 
 impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -191,7 +236,8 @@ impl Reply {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.text()))
     }
 
     /// The body of a 200.
@@ -203,10 +249,18 @@ impl Reply {
     /// The detail of a problem document of this status.
     pub fn problem(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
         let body = self.json();
         assert_eq!(body["status"], status);
-        assert!(body["type"].as_str().unwrap().starts_with("urn:kepil:problem:"));
+        assert!(
+            body["type"]
+                .as_str()
+                .unwrap()
+                .starts_with("urn:kepil:problem:")
+        );
         assert!(body.get("decision").is_none());
         body["detail"].as_str().unwrap().to_owned()
     }
@@ -216,11 +270,20 @@ impl Reply {
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let mut lines = head.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let headers: Vec<(String, String)> =
-            lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned())).collect();
-        let reply = Self { status, headers, body: bytes[end + 4..].to_vec() };
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|l| l.split_once(':'))
+            .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()))
+            .collect();
+        let reply = Self {
+            status,
+            headers,
+            body: bytes[end + 4..].to_vec(),
+        };
         let length = reply.header("content-length").and_then(|l| l.parse().ok());
-        assert!(length.is_none_or(|l: usize| l == reply.body.len()), "the answer was cut off");
+        assert!(
+            length.is_none_or(|l: usize| l == reply.body.len()),
+            "the answer was cut off"
+        );
         Some(reply)
     }
 }
@@ -265,7 +328,8 @@ impl Call {
 
     /// The request as it goes over the wire.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut out = format!("{}content-length: {}\r\n\r\n", self.head, self.body.len()).into_bytes();
+        let mut out =
+            format!("{}content-length: {}\r\n\r\n", self.head, self.body.len()).into_bytes();
         out.extend_from_slice(&self.body);
         out
     }
@@ -295,7 +359,10 @@ pub fn config(dir: &Path) -> Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         public_url: PUBLIC_URL.into(),
         data_dir: dir.to_owned(),
-        law: LawConfig { pack: None, confidence_floor: false },
+        law: LawConfig {
+            pack: None,
+            confidence_floor: false,
+        },
         danger_assumed_law: true,
         ..Config::default()
     }
@@ -328,19 +395,36 @@ impl Node {
         if config.public_url.is_empty() {
             config.public_url = format!("http://{address}");
         }
-        let (clock, wall) = (Arc::new(AtomicU64::new(WALL_SECS * 1000)), Arc::new(AtomicU64::new(WALL_SECS)));
+        let (clock, wall) = (
+            Arc::new(AtomicU64::new(WALL_SECS * 1000)),
+            Arc::new(AtomicU64::new(WALL_SECS)),
+        );
         let brake = Arc::new(Brake::default());
-        let (hands, of_wall, of_brake) = (Arc::clone(&clock), Arc::clone(&wall), Arc::clone(&brake));
+        let (hands, of_wall, of_brake) =
+            (Arc::clone(&clock), Arc::clone(&wall), Arc::clone(&brake));
         let event: Clock = Arc::new(move || {
             of_brake.pass();
             hands.load(Ordering::SeqCst)
         });
-        let app = open(config, event, Arc::new(move || of_wall.load(Ordering::SeqCst) * 1000))?;
+        let app = open(
+            config,
+            event,
+            Arc::new(move || of_wall.load(Ordering::SeqCst) * 1000),
+        )?;
         let (stop, stopped) = oneshot::channel();
         let served = runtime.spawn(serve(Arc::clone(&app), listener, async {
             let _ = stopped.await;
         }));
-        Ok(Self { app, address, clock, wall, brake, runtime, stop: Some(stop), served: Some(served) })
+        Ok(Self {
+            app,
+            address,
+            clock,
+            wall,
+            brake,
+            runtime,
+            stop: Some(stop),
+            served: Some(served),
+        })
     }
 
     /// Turns the event clock to a play.
@@ -349,8 +433,16 @@ impl Node {
     }
 
     pub fn call(&self, method: &str, path: &str) -> Call {
-        let head = format!("{} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", method.to_ascii_uppercase(), self.address);
-        Call { address: self.address, head, body: Vec::new() }
+        let head = format!(
+            "{} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
+            method.to_ascii_uppercase(),
+            self.address
+        );
+        Call {
+            address: self.address,
+            head,
+            body: Vec::new(),
+        }
     }
 
     pub fn get(&self, path: &str) -> Reply {
@@ -363,20 +455,29 @@ impl Node {
 
     /// Asks the token endpoint with an assertion.
     pub fn assert(&self, assertion: &str) -> Reply {
-        self.call("post", "/oauth/token").body("application/x-www-form-urlencoded", form(assertion).as_bytes()).send()
+        self.call("post", "/oauth/token")
+            .body(
+                "application/x-www-form-urlencoded",
+                form(assertion).as_bytes(),
+            )
+            .send()
     }
 
     /// A token for a system.
     pub fn token(&self, stage: &Stage, system: &str) -> String {
         let mut claims = claims(system, self.wall.load(Ordering::SeqCst));
         claims["aud"] = self.app.config.public_url.clone().into();
-        self.assert(&stage.keys.sign(&claims)).ok()["access_token"].as_str().unwrap().to_owned()
+        self.assert(&stage.keys.sign(&claims)).ok()["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Plays a case at its time.
     pub fn play(&self, stage: &Stage, play: &Play) -> Value {
         self.at(play);
-        self.post(ONE, &self.token(stage, &play.system), &play.request).ok()
+        self.post(ONE, &self.token(stage, &play.system), &play.request)
+            .ok()
     }
 
     /// Entries in the log.
@@ -387,7 +488,9 @@ impl Node {
     /// The value of a metric.
     pub fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").text();
-        let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
+        let line = text
+            .lines()
+            .find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |n| n.parse().unwrap())
     }
 
@@ -399,7 +502,14 @@ impl Node {
     }
 
     pub fn publish(&self) {
-        self.app.log.lock().unwrap().as_ref().unwrap().publish().unwrap();
+        self.app
+            .log
+            .lock()
+            .unwrap()
+            .as_ref()
+            .unwrap()
+            .publish()
+            .unwrap();
     }
 
     /// The log's key, as the node says it.
@@ -436,14 +546,19 @@ impl TileSource for Node {
         match reply.status {
             200 => Ok(Some(reply.body)),
             404 => Ok(None),
-            other => Err(SourceError { path: path.to_owned(), source: format!("status {other}").into() }),
+            other => Err(SourceError {
+                path: path.to_owned(),
+                source: format!("status {other}").into(),
+            }),
         }
     }
 }
 
 /// Where an answer stands in the log.
 pub fn index(answer: &Value) -> u64 {
-    answer["context"]["entry"]["index"].as_u64().unwrap_or_else(|| panic!("no entry: {answer}"))
+    answer["context"]["entry"]["index"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no entry: {answer}"))
 }
 
 /// The receipt of an answer.
@@ -456,9 +571,4 @@ pub fn without_entry(answer: &Value) -> Value {
     let mut answer = answer.clone();
     answer["context"].as_object_mut().unwrap().remove("entry");
     answer
-}
-
-/// The time of an instant, milliseconds.
-pub fn ms(text: &str) -> u64 {
-    u64::try_from(Instant::parse(text).unwrap().ms()).unwrap()
 }

@@ -1,0 +1,8 @@
+//! The command as people and programs use it.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod node;
+#[cfg(test)]
+mod support;
