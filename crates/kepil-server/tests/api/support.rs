@@ -19,7 +19,7 @@ use kepil_server::register::RegisterFile;
 use kepil_server::serve::{ServeError, listen, open, serve};
 use kepil_server::staging::enter;
 use kepil_server::{App, Config};
-use kepil_terms::{Instant, Verdict};
+use kepil_terms::Verdict;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
