@@ -19,6 +19,14 @@ pub struct Timed {
     pub p99_us: f64,
 }
 
+impl Timed {
+    /// Calls per second of processor time, or of wall time where the kernel tells nothing better.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        self.per_cpu_s.unwrap_or(self.per_s)
+    }
+}
+
 /// Calls `f` for 0, 1, … `of`-1, 0, 1, … after a warm-up, `rounds` times through.
 ///
 /// # Errors

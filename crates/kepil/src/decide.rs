@@ -65,6 +65,12 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
 fn read(name: &str, text: &str) -> Result<Vec<(String, Situation)>, Failure> {
     if name.ends_with(".md") {
         let blocks = kepil_law::case::blocks(name, text).map_err(input)?;
+        if blocks.is_empty() {
+            // Nothing decided must not look like everything allowed.
+            return Err(input(format!(
+                "{name}: it holds no case blocks (```case … ```)"
+            )));
+        }
         return blocks
             .iter()
             .map(|b| {

@@ -102,6 +102,38 @@ impl TileSource for Place {
     }
 }
 
+/// A source that shows how far a long reading has come: a bar on a terminal, plain lines otherwise.
+struct Watched<'a> {
+    place: &'a Place,
+    bar: indicatif::ProgressBar,
+    files: std::cell::Cell<u64>,
+}
+
+impl<'a> Watched<'a> {
+    fn new(place: &'a Place) -> Self {
+        let bar = indicatif::ProgressBar::new_spinner();
+        bar.set_message("reading the log");
+        Self {
+            place,
+            bar,
+            files: std::cell::Cell::new(0),
+        }
+    }
+}
+
+impl TileSource for Watched<'_> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, kepil_ledger::tile::SourceError> {
+        let n = self.files.get() + 1;
+        self.files.set(n);
+        self.bar.set_position(n);
+        self.bar.set_message(format!("{n} files read, {path}"));
+        if self.bar.is_hidden() && n.is_multiple_of(1000) {
+            eprintln!("{n} files read");
+        }
+        self.place.read(path)
+    }
+}
+
 pub fn run(command: &Ledger, json: bool) -> Result<(), Failure> {
     match command {
         Ledger::Head { place, key } => head(place, key, json),
@@ -146,7 +178,9 @@ fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Re
             Some(signed.verify(&key).map_err(input)?.clone())
         }
     };
-    let report = verify::rebuild(&place, &key, older.as_ref());
+    let watched = Watched::new(&place);
+    let report = verify::rebuild(&watched, &key, older.as_ref());
+    watched.bar.finish_and_clear();
     let good = report.findings.is_empty() && report.signed.is_some();
     if json {
         crate::out!("{}", serde_json::to_string(&report).map_err(input)?);

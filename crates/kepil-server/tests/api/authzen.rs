@@ -7,19 +7,21 @@ use tempfile::TempDir;
 const TENANT: &str = "/tenants/conformance";
 
 /// A node with the conformance tenant; the folder goes when it is dropped.
-fn conformance() -> (Node, TempDir) {
+fn conformance() -> (TempDir, Node) {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(dir.path());
     config.danger_conformance_tenant = true;
     config.public_url = String::new();
-    (Node::with(config), dir)
+    (dir, Node::with(config))
 }
 
 /// A node with a system that is allowed what it asks.
-fn gate() -> (Node, Stage, Play, TempDir) {
+fn gate() -> (TempDir, Node, Stage, Play) {
     let dir = tempfile::tempdir().unwrap();
     let (stage, play) = Stage::with("C04");
-    (Node::start(dir.path(), &stage, &play), stage, play, dir)
+    let node = Node::start(dir.path(), &stage, &play);
+    // The folder comes first, so that it goes last.
+    (dir, node, stage, play)
 }
 
 fn tenant(node: &Node, path: &str, body: &Value) -> Value {
@@ -43,7 +45,7 @@ fn decisions(answer: &Value) -> Vec<bool> {
 }
 
 fn replay(text: &str) -> (usize, usize) {
-    let (node, _dir) = conformance();
+    let (_dir, node) = conformance();
     let file: Value = serde_json::from_str(text).unwrap();
     let none = Vec::new();
     let (singles, batches) = (
@@ -123,7 +125,7 @@ fn permitted() -> Value {
 
 #[test]
 fn the_certification_table_holds_with_and_without_context() {
-    let (node, _dir) = conformance();
+    let (_dir, node) = conformance();
     let name = |n: &str| json!({ "name": n });
     let delete = |soft: bool| json!({"name": "delete", "properties": {"soft": soft}});
     let table = [
@@ -249,7 +251,7 @@ fn broken(good: &Value) -> Vec<(Value, &'static str)> {
 
 #[test]
 fn every_missing_or_mistyped_member_is_a_400_that_names_it() {
-    let (tenants, _dir) = conformance();
+    let (_dir, tenants) = conformance();
     for (body, name) in broken(&permitted()) {
         let detail = tenants
             .call("post", &format!("{TENANT}{ONE}"))
@@ -258,7 +260,7 @@ fn every_missing_or_mistyped_member_is_a_400_that_names_it() {
             .problem(400);
         assert!(detail.contains(&format!("`{name}`")), "{body}: {detail}");
     }
-    let (node, stage, play, _dir) = gate();
+    let (_dir, node, stage, play) = gate();
     let token = node.token(&stage, &play.system);
     for (body, name) in broken(&play.request) {
         for path in [ONE, MANY] {
@@ -275,7 +277,7 @@ fn every_missing_or_mistyped_member_is_a_400_that_names_it() {
 
 #[test]
 fn a_body_that_is_no_object_is_a_400() {
-    let (node, _dir) = conformance();
+    let (_dir, node) = conformance();
     for body in [json!([]), json!("text"), json!(7), json!(null), json!([{}])] {
         for path in [ONE, MANY] {
             let detail = node
@@ -290,7 +292,7 @@ fn a_body_that_is_no_object_is_a_400() {
 
 #[test]
 fn another_content_type_is_a_400_and_not_a_415() {
-    let (node, stage, play, _dir) = gate();
+    let (_dir, node, stage, play) = gate();
     let token = node.token(&stage, &play.system);
     let body = play.request.to_string();
     let send = |kind: &str| {
@@ -329,7 +331,7 @@ fn another_content_type_is_a_400_and_not_a_415() {
 
 #[test]
 fn unknown_members_are_ignored() {
-    let (node, stage, play, _dir) = gate();
+    let (_dir, node, stage, play) = gate();
     let token = node.token(&stage, &play.system);
     let plain = node.post(ONE, &token, &play.request).ok();
     let mut more = play.request.clone();
@@ -342,7 +344,7 @@ fn unknown_members_are_ignored() {
     more["context"]["supported_obligations"] = json!(["notification"]);
     let reply = node.post(ONE, &token, &more).ok();
     assert_eq!(without_entry(&reply), without_entry(&plain));
-    let (tenants, _dir) = conformance();
+    let (_dir, tenants) = conformance();
     let mut more = permitted();
     more["userID"] = json!("x");
     more["resource"]["ownerID"] = json!("x");
@@ -351,7 +353,7 @@ fn unknown_members_are_ignored() {
 
 #[test]
 fn the_request_id_comes_back_with_answers_and_errors() {
-    let (node, stage, play, _dir) = gate();
+    let (_dir, node, stage, play) = gate();
     let token = node.token(&stage, &play.system);
     let with = |call: Call| call.header("X-Request-ID", "bfe9eb29-ab87-4ca3").send();
     let replies: Vec<Reply> = vec![
@@ -390,7 +392,7 @@ fn the_request_id_comes_back_with_answers_and_errors() {
 
 #[test]
 fn discovery_names_the_base_address_it_was_asked_at() {
-    let (node, _dir) = conformance();
+    let (_dir, node) = conformance();
     let base = format!("http://{}", node.address);
     let reply = node.get("/.well-known/authzen-configuration");
     assert_eq!(reply.header("content-type"), Some("application/json"));
@@ -445,7 +447,7 @@ fn semantics(ask: impl Fn(&Value) -> Value, batch: &Value) {
 
 #[test]
 fn the_three_batch_semantics_hold_at_the_gate() {
-    let (node, stage, play, _dir) = gate();
+    let (_dir, node, stage, play) = gate();
     let token = node.token(&stage, &play.system);
     semantics(|b| node.post(MANY, &token, b).ok(), &three(&play));
     assert_eq!(
@@ -466,7 +468,7 @@ fn the_three_batch_semantics_hold_at_the_gate() {
 
 #[test]
 fn the_three_batch_semantics_hold_at_the_conformance_tenant() {
-    let (node, _dir) = conformance();
+    let (_dir, node) = conformance();
     let mut batch = permitted();
     batch["evaluations"] = json!([{}, { "resource": {"type": "record", "id": "record-9"} }, {}]);
     semantics(|b| tenant(&node, MANY, b), &batch);
@@ -474,7 +476,7 @@ fn the_three_batch_semantics_hold_at_the_conformance_tenant() {
 
 #[test]
 fn a_failed_item_in_a_valid_batch_is_denied_with_its_error() {
-    let (node, stage, play, _dir) = gate();
+    let (_dir, node, stage, play) = gate();
     let token = node.token(&stage, &play.system);
     let mut batch = play.request.clone();
     batch["evaluations"] = json!([
@@ -504,7 +506,7 @@ fn a_failed_item_in_a_valid_batch_is_denied_with_its_error() {
         [true, false],
         "a failed item is a denial"
     );
-    let (node, _dir) = conformance();
+    let (_dir, node) = conformance();
     let mut batch = permitted();
     batch["evaluations"] = json!([{}, {"action": {}}, {}]);
     let answer = tenant(&node, MANY, &batch);
@@ -519,7 +521,7 @@ fn a_failed_item_in_a_valid_batch_is_denied_with_its_error() {
 
 #[test]
 fn no_evaluations_or_none_in_the_list_is_a_single_evaluation() {
-    let (node, stage, play, _dir) = gate();
+    let (_dir, node, stage, play) = gate();
     let token = node.token(&stage, &play.system);
     let single = without_entry(&node.post(ONE, &token, &play.request).ok());
     let mut empty = play.request.clone();
@@ -527,7 +529,7 @@ fn no_evaluations_or_none_in_the_list_is_a_single_evaluation() {
     for body in [&play.request, &empty] {
         assert_eq!(without_entry(&node.post(MANY, &token, body).ok()), single);
     }
-    let (tenants, _dir) = conformance();
+    let (_dir, tenants) = conformance();
     let mut empty = permitted();
     empty["evaluations"] = json!([]);
     for body in [permitted(), empty] {
@@ -546,7 +548,7 @@ fn no_evaluations_or_none_in_the_list_is_a_single_evaluation() {
 
 #[test]
 fn the_conformance_tenant_does_not_exist_while_its_switch_is_off() {
-    let (node, _stage, _play, _dir) = gate();
+    let (_dir, node, _stage, _play) = gate();
     for path in [ONE, MANY] {
         node.call("post", &format!("{TENANT}{path}"))
             .json(&permitted())

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use tempfile::TempDir;
 
-fn door() -> (Node, Stage, Play, TempDir) {
+fn door() -> (TempDir, Node, Stage, Play) {
     let dir = tempfile::tempdir().unwrap();
     let (stage, play) = Stage::with("C04");
-    (Node::start(dir.path(), &stage, &play), stage, play, dir)
+    let node = Node::start(dir.path(), &stage, &play);
+    // The folder comes first, so that it goes last.
+    (dir, node, stage, play)
 }
 
 /// The refusal of a token request: status, error and its description.
@@ -44,7 +46,7 @@ const STRANGER: &str = "registered system with its registered key";
 
 #[test]
 fn a_good_assertion_gets_a_token_that_opens_the_gate() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let reply = node.assert(&stage.keys.sign(&claims(&play.system, WALL_SECS)));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let answer = reply.ok();
@@ -63,7 +65,7 @@ fn a_good_assertion_gets_a_token_that_opens_the_gate() {
 
 #[test]
 fn every_form_of_a_good_audience_is_taken() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let token_address = format!("{PUBLIC_URL}/oauth/token");
     for audience in [
         json!(PUBLIC_URL),
@@ -117,7 +119,7 @@ fn an_es256_key_is_taken_too() {
 
 #[test]
 fn without_a_valid_token_there_is_no_answer() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let good = node.token(&stage, &play.system);
     let ask = |value: Option<&str>| {
         let call = node.call("post", ONE).json(&play.request);
@@ -161,7 +163,7 @@ fn without_a_valid_token_there_is_no_answer() {
 
 #[test]
 fn a_token_ends_with_its_time() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let token = node.token(&stage, &play.system);
     node.wall.store(WALL_SECS + 599, Ordering::SeqCst);
     node.post(ONE, &token, &play.request).ok();
@@ -176,7 +178,7 @@ fn a_token_ends_with_its_time() {
 
 #[test]
 fn an_assertion_outside_its_time_is_refused() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let with = |changes: &[(&str, Value)]| {
         let mut claims = claims(&play.system, WALL_SECS);
         for (k, v) in changes {
@@ -208,7 +210,7 @@ fn an_assertion_outside_its_time_is_refused() {
 
 #[test]
 fn an_assertion_for_another_audience_is_refused() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let slash = format!("{PUBLIC_URL}/");
     for audience in [
         json!("https://other.test"),
@@ -225,7 +227,7 @@ fn an_assertion_for_another_audience_is_refused() {
 
 #[test]
 fn an_assertion_is_good_once() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let mut claims = claims(&play.system, WALL_SECS);
     let assertion = stage.keys.sign(&claims);
     node.assert(&assertion).ok();
@@ -289,7 +291,7 @@ fn an_unknown_system_and_a_wrong_key_get_one_and_the_same_answer() {
 
 #[test]
 fn no_other_algorithm_than_the_registered_key_has_is_taken() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let claims = claims(&play.system, WALL_SECS);
     let part = |v: &Value| URL_SAFE_NO_PAD.encode(v.to_string());
     // No signature at all, in its spellings.
@@ -343,7 +345,7 @@ fn no_other_algorithm_than_the_registered_key_has_is_taken() {
 
 #[test]
 fn a_changed_assertion_is_refused() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let good = stage.keys.sign(&claims(&play.system, WALL_SECS));
     let parts: Vec<&str> = good.split('.').collect();
     let longer = URL_SAFE_NO_PAD.encode(json!({"iss": play.system, "sub": play.system, "aud": PUBLIC_URL, "exp": WALL_SECS + 200, "jti": "x"}).to_string());
@@ -364,7 +366,7 @@ fn a_changed_assertion_is_refused() {
 
 #[test]
 fn garbage_instead_of_an_assertion_is_refused() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     for garbage in [
         "",
         "x",
@@ -395,7 +397,7 @@ fn garbage_instead_of_an_assertion_is_refused() {
 
 #[test]
 fn a_form_that_asks_for_something_else_is_a_400() {
-    let (node, stage, play, _dir) = door();
+    let (_dir, node, stage, play) = door();
     let assertion = stage.keys.sign(&claims(&play.system, WALL_SECS));
     let send = |kind: &str, body: &str| {
         node.call("post", "/oauth/token")

@@ -37,6 +37,12 @@ pub fn run(pack: &PackArg, files: &[PathBuf], show: &Show) -> Result<(), Failure
         })
         .flat_map(|b| case::run(&gate, &baselines, b))
         .collect();
+    if results.is_empty() {
+        // A run of nothing must not look like a run that passed.
+        return Err(input(
+            "there is no case to run; a case is a block ```case … ```",
+        ));
+    }
     let (passed, failed) = results.iter().fold((0, 0), |(p, f), r| {
         if r.differences.is_empty() {
             (p + 1, f)

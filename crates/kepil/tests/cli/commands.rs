@@ -147,7 +147,7 @@ fn law_test_of_a_wrong_case_ends_with_1_and_names_its_line() {
     let cases = file(
         &dir,
         "mine.md",
-        &format!("# Mine\n\n```yaml case\n{text}\n```\n"),
+        &format!("# Mine\n\n```case\n{text}\n```\n"),
     );
     let run = kepil(&["law", "test", &cases])
         .ended(1)
@@ -255,7 +255,7 @@ fn decide_says_the_verdict_of_a_situation_and_ends_by_it() {
 #[test]
 fn decide_reads_the_cases_of_a_markdown_file() {
     let dir = tempfile::tempdir().unwrap();
-    let block = |id: &str| format!("```yaml case\n{}\n```\n\n", case(id));
+    let block = |id: &str| format!("```case\n{}\n```\n\n", case(id));
     let cases = file(
         &dir,
         "cases.md",
@@ -271,6 +271,17 @@ fn decide_reads_the_cases_of_a_markdown_file() {
         .map(|l| (l["id"].as_str().unwrap(), l["verdict"].as_str().unwrap()))
         .collect();
     assert_eq!(verdicts, [("C04", "ok"), ("S01", "deny")]);
+}
+
+#[test]
+fn a_file_without_cases_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = file(&dir, "none.md", "# Nothing here\n\n```yaml\nid: S01\n```\n");
+    kepil(&["decide", &empty]).ended(2).says("no case blocks");
+    kepil(&["law", "test", &empty]).ended(2).says("no case");
+    kepil(&["law", "test", "--only", "X99"])
+        .ended(2)
+        .says("no case");
 }
 
 #[test]
@@ -301,7 +312,7 @@ fn decide_of_what_it_cannot_use_ends_with_2_or_3_and_says_why() {
         let path = file(&dir, "s.yaml", &text);
         kepil(&["decide", &path]).ended(2).says(said);
     }
-    let md = file(&dir, "broken.md", "```yaml case\nid: X\n");
+    let md = file(&dir, "broken.md", "```case\nid: X\n");
     kepil(&["decide", &md]).ended(2).says("broken.md");
     kepil(&["decide", "/no/such/file.yaml"])
         .ended(3)
