@@ -9,13 +9,23 @@
 //! Time, keys and salts come in as values: this crate knows no clock, no
 //! randomness and no file system, so that every result can be replayed.
 
+pub mod book;
+pub mod chain;
 pub mod checkpoint;
 pub mod entry;
+pub mod fields;
 pub mod hash;
+pub mod map;
 pub mod note;
+pub mod payload;
+pub mod period;
+pub mod person;
 pub mod receipt;
+pub mod record;
+pub mod row;
 pub mod tile;
 pub mod tree;
 pub mod verify;
 
+mod cbor;
 mod encoding;

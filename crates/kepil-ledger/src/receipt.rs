@@ -220,7 +220,8 @@ impl Receipt {
     /// True when the leaf commits to this record under this salt.
     #[must_use]
     pub fn opens_to(&self, salt: &[u8; 32], record: &[u8]) -> bool {
-        Leaf::parse(&self.leaf).is_ok_and(|leaf| *leaf.commitment() == Commitment::of(salt, record))
+        Leaf::parse(&self.leaf)
+            .is_ok_and(|leaf| leaf.commitment() == Some(&Commitment::of(salt, record)))
     }
 
     /// Checks the receipt against the log's key.

@@ -1,7 +1,7 @@
 //! The writer's side of receipts.
 
 use super::{Receipt, Statement};
-use crate::entry::{Draft, Leaf};
+use crate::entry::{Leaf, Opening};
 use crate::hash::Hash;
 use crate::note::{Signature, Signer};
 use crate::tree::{MemoryTree, ProofError, inclusion_path};
@@ -48,7 +48,7 @@ impl Batch {
         &self.statement
     }
 
-    /// Makes the receipt of one entry, with its record where one is given.
+    /// Makes the receipt of one entry, with what opens its leaf where that is given.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Batch {
         &self,
         index: u64,
         leaf: &Leaf,
-        draft: Option<&Draft>,
+        opening: Option<&Opening>,
     ) -> Result<Receipt, ProofError> {
         let Statement { first, count, .. } = self.statement;
         let outside = ProofError::OutsideTree {
@@ -72,8 +72,8 @@ impl Batch {
             statement: self.statement.clone(),
             index,
             leaf: leaf.to_bytes(),
-            salt: draft.map(|draft| draft.salt),
-            record: draft.map(|draft| draft.record.clone()),
+            salt: opening.map(|opening| opening.salt),
+            record: opening.map(|opening| opening.record.clone()),
             path: inclusion_path(&self.tree, place, count)?,
             signature: self.signature.clone(),
         })

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kepil_ledger::checkpoint::Checkpoint;
-use kepil_ledger::entry::{Draft, Leaf};
+use kepil_ledger::entry::{Leaf, Opening};
 use kepil_ledger::note::{KeyName, Signer};
 use kepil_ledger::receipt::Batch;
 use kepil_ledger::tile::{SourceError, TileBuilder, TileSource};
@@ -26,10 +26,10 @@ pub fn signer() -> Signer {
     Signer::from_seed(KeyName::new("log.example/test").unwrap(), &[7; 32])
 }
 
-pub fn draft(index: u64) -> Draft {
+pub fn draft(index: u64) -> Opening {
     let mut salt = [3; 32];
     salt[..8].copy_from_slice(&index.to_be_bytes());
-    Draft {
+    Opening {
         salt,
         record: format!("record {index}").into_bytes(),
     }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod map;
+#[cfg(test)]
 mod note;
 #[cfg(test)]
 mod oracle;

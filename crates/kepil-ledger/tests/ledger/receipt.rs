@@ -1,4 +1,4 @@
-use kepil_ledger::entry::{Draft, Leaf};
+use kepil_ledger::entry::{Leaf, Opening};
 use kepil_ledger::note::{KeyName, Signer};
 use kepil_ledger::receipt::{
     Receipt, ReceiptError, ReceiptParseError, RecordCheck, is_reserved_origin,
@@ -38,7 +38,7 @@ fn a_receipt_without_its_record_still_proves_the_leaf() {
     let bare = receipt(41).without_record();
     let verified = bare.verify(signer().verifying_key()).unwrap();
     assert_eq!(verified.record, RecordCheck::NotIncluded);
-    let Draft { salt, record } = draft(41);
+    let Opening { salt, record } = draft(41);
     assert!(bare.opens_to(&salt, &record));
     assert!(!bare.opens_to(&salt, b"another record"));
     assert!(!bare.to_json().contains("\"salt\""));

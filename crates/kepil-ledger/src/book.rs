@@ -1,0 +1,165 @@
+//! The book: the maps of all open months, and the heads over them.
+
+use std::collections::BTreeMap;
+
+use crate::entry::{Commitment, MapHead, MapRow};
+use crate::map::{Map, Slot};
+use crate::period::Period;
+use crate::person::Tag;
+
+/// The maps of the open months.
+///
+/// A pure function of the log and its records: whoever replays them gets the same heads.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    open: BTreeMap<Period, Map>,
+    /// Months up to and including this one are closed.
+    closed: Option<Period>,
+}
+
+/// Why an entry has no place in the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("booking an entry: the month {0} is closed")]
+pub struct ClosedMonth(pub Period);
+
+impl Book {
+    /// A book with nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A book that goes on from saved maps.
+    #[must_use]
+    pub const fn resume(open: BTreeMap<Period, Map>, closed: Option<Period>) -> Self {
+        Self { open, closed }
+    }
+
+    /// The newest closed month.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Period> {
+        self.closed
+    }
+
+    /// The month an event of this time is booked in: its own, or the first after the closed ones.
+    #[must_use]
+    pub fn period_for(&self, time_ms: u64) -> Period {
+        let own = Period::of_ms(time_ms);
+        self.closed.map_or(own, |closed| own.max(closed.next()))
+    }
+
+    /// The map of an open month.
+    #[must_use]
+    pub fn map(&self, period: Period) -> Option<&Map> {
+        self.open.get(&period)
+    }
+
+    /// The open months, oldest first.
+    pub fn months(&self) -> impl Iterator<Item = (Period, &Map)> {
+        self.open.iter().map(|(period, map)| (*period, map))
+    }
+
+    /// Begins a month with a map that holds everybody at count 0.
+    ///
+    /// # Errors
+    ///
+    /// When the month is closed.
+    pub fn begin(&mut self, period: Period, map: Map) -> Result<(), ClosedMonth> {
+        self.check(period)?;
+        self.open.insert(period, map);
+        Ok(())
+    }
+
+    /// Enrols a tag; `false` when it is there already.
+    ///
+    /// # Errors
+    ///
+    /// When the month is closed.
+    pub fn enrol(&mut self, period: Period, tag: Tag) -> Result<bool, ClosedMonth> {
+        Ok(self.month(period)?.enrol(tag))
+    }
+
+    /// Takes an entry; gives the number that stood with the person before.
+    ///
+    /// # Errors
+    ///
+    /// When the month is closed.
+    pub fn step(
+        &mut self,
+        period: Period,
+        tag: &Tag,
+        index: u64,
+        commitment: &Commitment,
+        note: u64,
+    ) -> Result<u64, ClosedMonth> {
+        Ok(self.month(period)?.step(tag, index, commitment, note))
+    }
+
+    /// Where a person stands in an open month.
+    #[must_use]
+    pub fn slot(&self, period: Period, tag: &Tag) -> Option<Slot> {
+        self.open.get(&period)?.slot(tag)
+    }
+
+    /// Brings all hashes up to date.
+    pub fn settle(&mut self) {
+        self.open.values_mut().for_each(|map| {
+            map.settle();
+        });
+    }
+
+    /// The head over everything booked so far; the state is remembered under `covers`.
+    ///
+    /// It lists the month of its own time and every open month. Months that it closes are
+    /// handed out: it is the last head that lists them.
+    pub fn head(&mut self, covers: u64, time_secs: u64) -> (MapHead, Vec<(Period, Map)>) {
+        let own = Period::of_secs(time_secs);
+        let own = self.closed.map_or(own, |closed| own.max(closed.next()));
+        self.open.entry(own).or_insert_with(|| Map::new(0));
+        let mut rows = Vec::with_capacity(self.open.len());
+        for (period, map) in self.open.iter_mut().rev() {
+            let root = map.settle();
+            map.mark(covers);
+            rows.push(MapRow {
+                period: *period,
+                root,
+            });
+        }
+        let ending: Vec<Period> = self
+            .open
+            .keys()
+            .copied()
+            .filter(|period| period.is_closed_at(time_secs))
+            .collect();
+        let closed = ending
+            .into_iter()
+            .filter_map(|period| self.open.remove_entry(&period))
+            .collect::<Vec<_>>();
+        // Months before the newest that ended are over too, whether they had entries or not.
+        self.closed = closed.last().map(|(period, _)| *period).max(self.closed);
+        let head = MapHead::new(covers, time_secs, rows);
+        (
+            head.unwrap_or_else(|| MapHead::of(covers, time_secs, own)),
+            closed,
+        )
+    }
+
+    /// Drops remembered states older than that of this head.
+    pub fn forget_before(&mut self, covers: u64) {
+        self.open
+            .values_mut()
+            .for_each(|map| map.forget_before(covers));
+    }
+
+    fn check(&self, period: Period) -> Result<(), ClosedMonth> {
+        if self.closed.is_some_and(|closed| period <= closed) {
+            return Err(ClosedMonth(period));
+        }
+        Ok(())
+    }
+
+    fn month(&mut self, period: Period) -> Result<&mut Map, ClosedMonth> {
+        self.check(period)?;
+        Ok(self.open.entry(period).or_insert_with(|| Map::new(0)))
+    }
+}
