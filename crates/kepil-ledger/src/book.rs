@@ -59,18 +59,7 @@ impl Book {
         self.open.iter().map(|(period, map)| (*period, map))
     }
 
-    /// Begins a month with a map that holds everybody at count 0.
-    ///
-    /// # Errors
-    ///
-    /// When the month is closed.
-    pub fn begin(&mut self, period: Period, map: Map) -> Result<(), ClosedMonth> {
-        self.check(period)?;
-        self.open.insert(period, map);
-        Ok(())
-    }
-
-    /// Enrols a tag; `false` when it is there already.
+    /// Enrols a tag at count 0; `false` when it is there already.
     ///
     /// # Errors
     ///
@@ -115,7 +104,7 @@ impl Book {
     pub fn head(&mut self, covers: u64, time_secs: u64) -> (MapHead, Vec<(Period, Map)>) {
         let own = Period::of_secs(time_secs);
         let own = self.closed.map_or(own, |closed| own.max(closed.next()));
-        self.open.entry(own).or_insert_with(|| Map::new(0));
+        self.open.entry(own).or_default();
         let mut rows = Vec::with_capacity(self.open.len());
         for (period, map) in self.open.iter_mut().rev() {
             let root = map.settle();
@@ -160,6 +149,6 @@ impl Book {
 
     fn month(&mut self, period: Period) -> Result<&mut Map, ClosedMonth> {
         self.check(period)?;
-        Ok(self.open.entry(period).or_insert_with(|| Map::new(0)))
+        Ok(self.open.entry(period).or_default())
     }
 }

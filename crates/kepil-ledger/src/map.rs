@@ -1,9 +1,10 @@
 //! A month's map: from every person's tag to the count and head of the person's chain.
 //!
-//! A sparse Merkle tree. The first `depth` levels are one flat array with heap indices
+//! A sparse Merkle tree. The first d levels are one flat array with heap indices
 //! (root 1, children 2n and 2n+1); below hangs a bucket of the few tags that share
-//! these bits. Persons known at the start of the month stand in sorted arrays, later
-//! ones beside them. For 20 million persons this takes about 134 bytes a person.
+//! these bits. d is the logarithm to base two of the number of persons, rounded down:
+//! when persons double, the map is laid out anew. Persons known at the last layout
+//! stand in sorted arrays, later ones beside them.
 
 mod proof;
 mod undo;
@@ -55,6 +56,8 @@ pub struct Map {
     /// Buckets whose hash is not up to date.
     dirty: Vec<u32>,
     undo: Undo,
+    /// The map before the last layout, while states of it are remembered.
+    before: Option<Box<Map>>,
 }
 
 /// Hash of a tag's leaf in the map.
@@ -88,26 +91,32 @@ fn bucket(tag: &Tag, depth: u8) -> u32 {
         .unwrap_or(0)
 }
 
+impl Default for Map {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Map {
     /// A map without persons.
     #[must_use]
-    pub fn new(depth: u8) -> Self {
-        Self::build(depth, Vec::new())
+    pub fn new() -> Self {
+        Self::from_sorted(Vec::new(), Vec::new())
     }
 
     /// Builds a map over persons; the same tag twice counts once.
     #[must_use]
-    pub fn build(depth: u8, mut persons: Vec<(Tag, Slot)>) -> Self {
+    pub fn build(mut persons: Vec<(Tag, Slot)>) -> Self {
         persons.sort_unstable_by_key(|(tag, _)| *tag);
         persons.dedup_by_key(|(tag, _)| *tag);
         let (tags, slots): (Vec<_>, Vec<_>) = persons.into_iter().unzip();
-        Self::from_sorted(depth, tags, slots)
+        Self::from_sorted(tags, slots)
     }
 
     /// Builds a map over tags in ascending order, each once, with their slots.
     #[must_use]
-    pub fn from_sorted(depth: u8, tags: Vec<Tag>, slots: Vec<Slot>) -> Self {
-        let depth = depth.min(MAX_DEPTH);
+    pub fn from_sorted(tags: Vec<Tag>, slots: Vec<Slot>) -> Self {
+        let depth = depth_for(tags.len());
         let buckets = 1usize << depth;
         let mut starts = Vec::with_capacity(buckets + 1);
         for (at, tag) in tags.iter().enumerate() {
@@ -128,6 +137,7 @@ impl Map {
             late_count: 0,
             dirty: Vec::new(),
             undo: Undo::default(),
+            before: None,
         };
         for number in 0..buckets {
             let hash = map.bucket_hash(u32::try_from(number).unwrap_or(u32::MAX));
@@ -222,6 +232,9 @@ impl Map {
 
     /// Brings every hash up to date and gives the root.
     pub fn settle(&mut self) -> Hash {
+        if depth_for(self.persons()) > self.depth {
+            self.lay_out();
+        }
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.sort_unstable();
         dirty.dedup();
@@ -249,6 +262,16 @@ impl Map {
         self.root()
     }
 
+    /// Moves later persons into the sorted arrays and deepens the flat part.
+    fn lay_out(&mut self) {
+        let (tags, slots) = self.iter().unzip();
+        let old = std::mem::replace(self, Self::from_sorted(tags, slots));
+        if old.undo.remembers() || old.before.is_some() {
+            // Its hashes are those of the last time it was settled: so are its marks.
+            self.before = Some(Box::new(old));
+        }
+    }
+
     /// The root as of the last [`Map::settle`].
     #[must_use]
     pub fn root(&self) -> Hash {
@@ -265,6 +288,12 @@ impl Map {
     /// Drops remembered states older than the one with this number.
     pub fn forget_before(&mut self, number: u64) {
         self.undo.forget_before(number);
+        if let Some(before) = &mut self.before {
+            before.forget_before(number);
+            if !before.undo.remembers() && before.before.is_none() || self.undo.begins_by(number) {
+                self.before = None;
+            }
+        }
     }
 
     fn node_at(&self, at: usize) -> Hash {

@@ -4,7 +4,9 @@
 //! static C2SP `tlog-tiles` files. [`source::DirSource`] reads such a folder back for
 //! `kepil_ledger::verify`. [`keys::KeyFile`] keeps the log's secret seed.
 
+pub mod book;
 pub mod disk;
+pub mod draft;
 pub mod keys;
 pub mod log;
 pub mod source;

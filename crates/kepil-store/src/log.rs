@@ -20,6 +20,7 @@
 
 mod appender;
 mod error;
+mod keeper;
 mod preparer;
 mod publisher;
 mod queue;
@@ -31,7 +32,7 @@ mod writer;
 
 pub use appender::{Appender, Ticket};
 pub use error::{
-    AppendError, CloseError, Corruption, OpenError, PublishError, ReadError, SegmentError,
+    AppendError, CloseError, Corruption, Keeping, OpenError, PublishError, ReadError, SegmentError,
 };
 pub use reader::{Entry, Reader, Records};
 
@@ -46,10 +47,15 @@ use std::time::Duration;
 
 use kepil_ledger::hash::{self, Hash};
 use kepil_ledger::note::{KeyName, Signer, VerifyingKey};
+use kepil_ledger::period::Period;
+use kepil_ledger::person::Tag;
 use kepil_ledger::receipt::{self, Receipt};
 
+use crate::book::{BookError, Books, Listed};
 use crate::disk::{BLOCK_BYTES, DirectDisk, Disk};
+use crate::draft::Booker;
 use crate::segment::{HEADER_BYTES, MAX_ORIGIN_BYTES};
+use keeper::{Keeper, KeeperThread};
 use preparer::Preparer;
 use publisher::Publisher;
 use queue::Queue;
@@ -68,6 +74,9 @@ pub const MAX_BATCH_ENTRIES: usize = 8192;
 
 /// Most bytes in one frame, if the segment is not smaller.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+/// Room left in a frame for a map head with all its months.
+const HEAD_BYTES: usize = 8 * 1024;
 
 const MIN_SEGMENT_BYTES: u64 = 64 * 1024;
 const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
@@ -90,6 +99,8 @@ pub struct Options {
     pub checkpoint_interval: Duration,
     /// The disk; tests pass one that fails.
     pub disk: Arc<dyn Disk>,
+    /// Reads bookings; with one the log keeps a book, and every checkpoint ends with a map head.
+    pub booker: Option<Arc<dyn Booker>>,
 }
 
 impl Options {
@@ -103,6 +114,7 @@ impl Options {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             checkpoint_interval: DEFAULT_CHECKPOINT_INTERVAL,
             disk: Arc::new(DirectDisk),
+            booker: None,
         }
     }
 
@@ -129,6 +141,7 @@ impl Options {
         usize::try_from(self.segment_bytes - HEADER_BYTES)
             .unwrap_or(MAX_FRAME_BYTES)
             .min(MAX_FRAME_BYTES)
+            - if self.booker.is_some() { HEAD_BYTES } else { 0 }
     }
 }
 
@@ -171,6 +184,8 @@ pub struct Log {
     max_frame_bytes: usize,
     sequencer: Option<JoinHandle<()>>,
     publisher: Option<Publisher>,
+    keeper: Option<Arc<Keeper>>,
+    keeper_thread: Option<KeeperThread>,
     /// INVARIANT: released only when the last thread is gone; fields drop after `stop`.
     _lock: Lock,
 }
@@ -193,8 +208,13 @@ impl Log {
         let lock = Lock::take(&folder.join("lock"))?;
 
         let signer = Signer::from_seed(options.origin.clone(), &options.seed);
-        let recovered =
-            recovery::recover(folder, &segments, &options.origin, signer.verifying_key())?;
+        let books = options
+            .booker
+            .clone()
+            .map(|booker| Books::begin(&folder.join("book"), booker))
+            .transpose()?;
+        let key = signer.verifying_key();
+        let mut recovered = recovery::recover(folder, &segments, &options.origin, key, books)?;
         recovery::wipe(&*options.disk, recovered.leftover.as_ref())?;
 
         let preparer = Preparer::start(
@@ -211,10 +231,14 @@ impl Log {
         let writer = SegmentWriter::start(place, preparer, &recovered, (options.clock)())?;
 
         let max_frame_bytes = options.max_frame_bytes();
-        let shared = Arc::new(Shared::new(segments, signer, &recovered));
+        let books = recovered.books.take().zip(options.booker.clone());
+        let keeper = books.map(|(books, booker)| Keeper::new(booker, books));
+        let keeper_thread = keeper.clone().map(KeeperThread::start).transpose()?;
+        let shared = Arc::new(Shared::new(segments, signer, &recovered, keeper.is_some()));
         let queue = Arc::new(Queue::new(max_frame_bytes));
         let publisher = Publisher::start(
             shared.clone(),
+            keeper.clone().map(|keeper| (queue.clone(), keeper)),
             options.disk.clone(),
             folder.join("log"),
             options.checkpoint_interval,
@@ -224,11 +248,13 @@ impl Log {
             queue.clone(),
             writer,
             recovered.frontier,
+            keeper.clone(),
             options.clock,
         );
         let sequencer = match sequencer {
             Ok(sequencer) => sequencer,
             Err(error) => {
+                shared.fail("the sequencer did not start".into());
                 // The other thread must be gone before the lock is. It has nothing new to say.
                 let _ = publisher.stop();
                 return Err(error);
@@ -240,6 +266,8 @@ impl Log {
             max_frame_bytes,
             sequencer: Some(sequencer),
             publisher: Some(publisher),
+            keeper,
+            keeper_thread,
             _lock: lock,
         })
     }
@@ -289,13 +317,26 @@ impl Log {
         self.reader().records(from)
     }
 
-    /// Issues the receipt of an entry again; the same receipt its appender got.
+    /// Issues the receipt of an entry again: what its appender got, without the record.
     ///
     /// # Errors
     ///
     /// When the index is not durable yet, or the segment cannot be read.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
         self.reader().receipt(index)
+    }
+
+    /// The month an event of this time is booked in; `None` for a log without a book.
+    #[must_use]
+    pub fn period_for(&self, time_ms: u64) -> Option<Period> {
+        let keeper = self.keeper.as_ref()?;
+        Some(keeper.period_for(time_ms))
+    }
+
+    /// A handle to the book; `None` for a log without one.
+    #[must_use]
+    pub fn book(&self) -> Option<BookReader> {
+        self.keeper.clone().map(BookReader)
     }
 
     /// Publishes now and waits until the checkpoint stands.
@@ -322,11 +363,13 @@ impl Log {
 
     fn stop(&mut self) -> Result<(), CloseError> {
         self.queue.close();
-        let is_whole = self
-            .sequencer
-            .take()
-            .is_none_or(|thread| thread.join().is_ok());
+        self.queue.drain();
+        // The last checkpoint may need a last map head, so the sequencer ends after it.
         let published = self.publisher.take().map_or(Ok(()), Publisher::stop);
+        self.queue.finish();
+        let thread = self.sequencer.take();
+        let is_whole = thread.is_none_or(|thread| thread.join().is_ok());
+        self.keeper_thread = None;
         if let Some(reason) = self.health().failed {
             return Err(CloseError::Failed { reason });
         }
@@ -346,6 +389,45 @@ impl Drop for Log {
         {
             tracing::error!(error = &error as &dyn std::error::Error, "closing the log");
         }
+    }
+}
+
+/// Reads the book; cheap to clone and to share.
+#[derive(Debug, Clone)]
+pub struct BookReader(Arc<Keeper>);
+
+impl BookReader {
+    /// The month an event of this time is booked in.
+    #[must_use]
+    pub fn period_for(&self, time_ms: u64) -> Period {
+        self.0.period_for(time_ms)
+    }
+
+    /// How many durable leaves wait to be booked.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.0.lag()
+    }
+
+    /// Months with entries, oldest first, with the number of persons.
+    #[must_use]
+    pub fn months(&self) -> Vec<(Period, usize)> {
+        self.0.books().months().collect()
+    }
+
+    /// The head that closed a month, if one did.
+    #[must_use]
+    pub fn closing(&self, period: Period) -> Option<u64> {
+        self.0.books().closing(period)
+    }
+
+    /// A person's chain, path and entries as of a published head.
+    ///
+    /// # Errors
+    ///
+    /// When the head is not remembered, the person was not enrolled, or a file fails.
+    pub fn list(&self, period: Period, tag: &Tag, covers: u64) -> Result<Listed, BookError> {
+        self.0.books().list(period, tag, covers)
     }
 }
 

@@ -7,7 +7,7 @@
 //! | offset | size | field of the header |
 //! |---:|---:|---|
 //! | 0 | 8 | magic `KEPILSEG` |
-//! | 8 | 4 | version = 1 |
+//! | 8 | 4 | version = 2 |
 //! | 12 | 8 | epoch, repeated in every frame |
 //! | 20 | 8 | number of the segment, from 0 |
 //! | 28 | 8 | index of the first entry |
@@ -21,12 +21,13 @@ pub(crate) mod scan;
 
 use std::path::{Path, PathBuf};
 
+use kepil_ledger::fields::Fields;
 use kepil_ledger::hash::{self, Hash};
 
 use crate::disk::BLOCK_BYTES;
 
 const MAGIC: &[u8; 8] = b"KEPILSEG";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const EXTENSION: &str = "segment";
 
 /// Length of the header block; frames begin behind it.
@@ -86,13 +87,13 @@ impl Header {
     }
 
     fn parse_used(block: &[u8]) -> Option<Self> {
-        let mut fields = Fields(block);
+        let mut fields = Fields::new(block);
         let is_known = fields.array::<8>()? == *MAGIC && fields.u32()? == VERSION;
         let (epoch, number, first) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let root = Hash::new(fields.array()?);
         let length = usize::from(fields.u16()?);
         let origin = fields.bytes(length)?;
-        let covered = block.get(..block.len() - fields.0.len())?;
+        let covered = block.get(..block.len() - fields.rest().len())?;
         let is_whole = fields.u32()? == crc32fast::hash(covered);
         let origin = String::from_utf8(origin.to_vec()).ok()?;
         (is_known && is_whole).then_some(Self {
@@ -129,36 +130,6 @@ pub(crate) fn number_of(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
     let number: u64 = name.split_once('.')?.0.parse().ok()?;
     (self::path(Path::new(""), number).to_str()? == name).then_some(number)
-}
-
-/// Reads big-endian fields one after the other.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(crate) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (bytes, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*bytes)
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
 }
 
 #[cfg(test)]

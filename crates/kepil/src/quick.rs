@@ -5,7 +5,8 @@ use kepil_gate::Gate;
 use kepil_gate::baseline::Baselines;
 use kepil_gate::case::Case;
 use kepil_law::pack::{Options, load};
-use kepil_ledger::entry::Draft;
+use kepil_ledger::entry::Opening;
+use kepil_store::draft::Draft;
 use kepil_ledger::note::KeyName;
 use kepil_store::log::{Log, Options as LogOptions};
 use std::sync::Arc;
@@ -53,9 +54,11 @@ pub fn run(seconds: u64, json: bool) -> Result<(), Failure> {
     let (mut entries, start) = (0u64, Instant::now());
     while start.elapsed() < long {
         let drafts: Vec<Draft> = (0..256u32)
-            .map(|i| Draft {
-                salt: [1; 32],
-                record: format!("{i:0300}").into_bytes(),
+            .map(|i| {
+                Draft::from(Opening {
+                    salt: [1; 32],
+                    record: format!("{i:0300}").into_bytes(),
+                })
             })
             .collect();
         entries += 256;

@@ -107,7 +107,11 @@ impl Map {
     /// `None` when the mark is not remembered or the tag was not enrolled then.
     #[must_use]
     pub fn prove_at(&self, tag: &Tag, mark: u64) -> Option<(Slot, MapPath)> {
-        self.prove_in(tag, Some(self.undo.since(mark)?))
+        match (self.undo.since(mark), &self.before) {
+            (Some(then), _) => self.prove_in(tag, Some(then)),
+            (None, Some(before)) => before.prove_at(tag, mark),
+            (None, None) => None,
+        }
     }
 
     fn prove_in(&self, tag: &Tag, then: Option<Since<'_>>) -> Option<(Slot, MapPath)> {

@@ -39,6 +39,18 @@ impl Undo {
         }
     }
 
+    /// True when any earlier state is remembered.
+    pub(super) fn remembers(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
+    /// True when the oldest remembered state is this one or an older one.
+    pub(super) fn begins_by(&self, number: u64) -> bool {
+        self.layers
+            .front()
+            .is_some_and(|layer| layer.number <= number)
+    }
+
     /// Takes note of a node before it changes.
     pub(super) fn node(&mut self, at: usize, before: Hash) {
         if let Some(layer) = self.layers.back_mut() {

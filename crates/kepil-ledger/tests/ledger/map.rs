@@ -67,7 +67,6 @@ proptest! {
 
     #[test]
     fn the_map_is_the_brute_force_tree(
-        depth in 0u8..6,
         early in prop::collection::vec(0u8..60, 0..30),
         steps in prop::collection::vec((0u8..80, 1usize..5), 0..60),
     ) {
@@ -75,7 +74,7 @@ proptest! {
             let tag = tag(*seed);
             (tag, Slot { chain: Chain::new(&tag), note: 7 })
         });
-        let mut map = Map::build(depth, persons.collect());
+        let mut map = Map::build(persons.collect());
         let mut plain: BTreeMap<Tag, Chain> = chains(&map).into_iter().collect();
         let mut index = 0;
         let mut marks = Vec::new();
@@ -88,7 +87,7 @@ proptest! {
             if index % pause as u64 == 0 {
                 let root = map.settle();
                 let list: Vec<_> = plain.iter().map(|(tag, chain)| (*tag, *chain)).collect();
-                prop_assert_eq!(root, brute(&list, usize::from(depth), 0));
+                prop_assert_eq!(root, brute(&list, usize::from(map::depth_for(list.len())), 0));
                 map.mark(index);
                 marks.push((index, root, list));
             }
@@ -111,7 +110,7 @@ proptest! {
 
     #[test]
     fn batching_does_not_matter(order in prop::collection::vec(0u8..20, 1..60), cut in 1usize..9) {
-        let (mut one, mut many) = (Map::new(4), Map::new(4));
+        let (mut one, mut many) = (Map::new(), Map::new());
         for (index, seed) in (0..).zip(&order) {
             one.step(&tag(*seed), index, &commitment(index), 0);
             many.step(&tag(*seed), index, &commitment(index), 0);
@@ -137,7 +136,7 @@ proptest! {
 fn order_matters_within_a_person_and_not_across() {
     let step = |map: &mut Map, seed, index| map.step(&tag(seed), index, &commitment(index), 0);
     let run = |events: &[(u8, u64)]| {
-        let mut map = Map::new(3);
+        let mut map = Map::new();
         for (seed, index) in events {
             step(&mut map, *seed, *index);
         }

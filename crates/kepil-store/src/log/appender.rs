@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use kepil_ledger::entry::{Draft, Leaf};
+use kepil_ledger::entry::{Leaf, Opening};
+use kepil_ledger::hash;
 use kepil_ledger::receipt::{Batch, Receipt};
 use kepil_ledger::tree::ProofError;
 use tokio::sync::oneshot;
 
 use super::queue::{Answer, Prepared, Queue, Request};
 use super::{AppendError, MAX_BATCH_ENTRIES};
+use crate::draft::Draft;
 use crate::segment::frame::{entry_bytes, frame_bytes};
 use crate::wait::block_on;
 
@@ -26,7 +28,6 @@ pub struct Appender {
 pub struct Ticket {
     index: u64,
     leaf: Leaf,
-    draft: Draft,
     batch: Arc<Batch>,
 }
 
@@ -62,10 +63,9 @@ impl Appender {
         } = answer.await.map_err(|_| self.queue.ended())??;
         let tickets = (first..)
             .zip(entries)
-            .map(|(index, Prepared { draft, leaf, .. })| Ticket {
+            .map(|(index, Prepared { draft, .. })| Ticket {
                 index,
-                leaf,
-                draft,
+                leaf: draft.leaf,
                 batch: batch.clone(),
             });
         Ok(tickets.collect())
@@ -85,28 +85,27 @@ impl Appender {
         &self,
         drafts: Vec<Draft>,
     ) -> Result<(Request, oneshot::Receiver<Result<Answer, AppendError>>), AppendError> {
-        let entries = drafts.len();
-        let bytes = drafts.iter().fold(0, |sum: usize, draft| {
-            sum.saturating_add(entry_bytes(draft.record.len()))
-        });
-        let limit = self.max_frame_bytes - frame_bytes(0);
-        if entries > MAX_BATCH_ENTRIES || bytes > limit {
-            return Err(AppendError::TooLarge {
-                entries,
-                bytes,
-                limit,
-            });
-        }
         let prepare = |draft: Draft| {
-            let leaf = draft.leaf();
+            let leaf = draft.leaf.to_bytes();
             Prepared {
-                hash: leaf.hash(),
+                hash: hash::leaf(&leaf),
                 leaf,
                 draft,
             }
         };
+        let entries: Vec<Prepared> = drafts.into_iter().map(prepare).collect();
+        let bytes = entries.iter().fold(0, |sum: usize, entry| {
+            sum.saturating_add(entry_bytes(entry.leaf.len(), &entry.draft))
+        });
+        let limit = self.max_frame_bytes - frame_bytes(0);
+        if entries.len() > MAX_BATCH_ENTRIES || bytes > limit {
+            return Err(AppendError::TooLarge {
+                entries: entries.len(),
+                bytes,
+                limit,
+            });
+        }
         let (sender, receiver) = oneshot::channel();
-        let entries = drafts.into_iter().map(prepare).collect();
         Ok((
             Request {
                 entries,
@@ -137,13 +136,12 @@ impl Ticket {
         self.batch.statement().time_ms
     }
 
-    /// The signed receipt, with salt and record.
+    /// The signed receipt, with what opens the leaf where that is given.
     ///
     /// # Errors
     ///
     /// Never in practice: a ticket belongs to its batch.
-    pub fn receipt(&self) -> Result<Receipt, ProofError> {
-        self.batch
-            .receipt(self.index, &self.leaf, Some(&self.draft))
+    pub fn receipt(&self, opening: Option<&Opening>) -> Result<Receipt, ProofError> {
+        self.batch.receipt(self.index, &self.leaf, opening)
     }
 }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use kepil_ledger::checkpoint::TrustError;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::KeyName;
+use kepil_ledger::period::Period;
 use kepil_ledger::tree::ProofError;
+
+use crate::book::BookError;
 
 /// Why a log was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -124,9 +127,20 @@ pub enum OpenError {
         /// Size in the published checkpoint.
         size: u64,
     },
+    /// The book cannot be made from the log.
+    #[error("opening the log")]
+    Book(#[from] BookError),
     /// A thread cannot be started.
     #[error("opening the log: starting a thread")]
     Thread(#[source] io::Error),
+}
+
+/// The book could not be kept, so no map head can be written.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("keeping the book of the log: {reason}")]
+pub struct Keeping {
+    /// Why.
+    pub reason: Arc<str>,
 }
 
 /// Why a segment could not be used for writing.
@@ -223,6 +237,12 @@ pub enum AppendError {
         /// Bytes a request may take.
         limit: usize,
     },
+    /// The month the entry was booked in has closed; book it in the present one.
+    #[error("appending to the log: the book of {period} is closed")]
+    ClosedMonth {
+        /// The month.
+        period: Period,
+    },
     /// The log was closed.
     #[error("appending to the log: it is closed")]
     Closed,
@@ -299,6 +319,9 @@ pub enum PublishError {
     /// An entry is too long for a bundle.
     #[error("publishing the log: writing a bundle")]
     Tile(#[from] kepil_ledger::tile::TileError),
+    /// No map head came in time: the sequencer has failed or is far behind.
+    #[error("publishing the log: no map head was written")]
+    NoHead,
     /// The publishing thread has stopped.
     #[error("publishing the log: it is closed")]
     Stopped,

@@ -12,13 +12,18 @@ use kepil_ledger::checkpoint::Checkpoint;
 use kepil_ledger::tile::{TileBuilder, TilePath};
 use kepil_ledger::verify::CHECKPOINT_PATH;
 
+use super::keeper::Keeper;
+use super::queue::Queue;
 use super::reader::Reader;
-use super::state::Shared;
+use super::state::{Cut, Shared};
 use super::{OpenError, PublishError};
 use crate::disk::Disk;
 
 /// Files that gather before they are written, while many entries are caught up with.
 const MAX_FILLED: usize = 64;
+
+/// How long a map head may take; entries before it are being booked meanwhile.
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The publishing thread.
 #[derive(Debug)]
@@ -36,6 +41,7 @@ enum Order {
 impl Publisher {
     pub(super) fn start(
         shared: Arc<Shared>,
+        heads: Option<(Arc<Queue>, Arc<Keeper>)>,
         disk: Arc<dyn Disk>,
         folder: PathBuf,
         interval: Duration,
@@ -43,6 +49,7 @@ impl Publisher {
         let (orders, ordered) = mpsc::channel();
         let mut work = Work {
             shared,
+            heads,
             disk,
             folder,
             builder: TileBuilder::new(),
@@ -75,6 +82,8 @@ impl Publisher {
 #[derive(Debug)]
 struct Work {
     shared: Arc<Shared>,
+    /// Where map heads come from; `None` for a log without a book.
+    heads: Option<(Arc<Queue>, Arc<Keeper>)>,
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Begins empty each time the log is opened: so every published file is compared
@@ -117,10 +126,13 @@ impl Work {
     fn catch_up(&mut self) -> Result<(), PublishError> {
         // Write what a failed attempt left before taking more into memory.
         self.write_filled()?;
-        let feed = self.shared.take_feed();
-        if self.published == Some(feed.size) {
+        let Some(cut) = self.next_cut()? else {
+            return Ok(());
+        };
+        if self.published == Some(cut.size) {
             return Ok(());
         }
+        let feed = self.shared.take_feed(cut);
 
         // Entries that are not in the feed (any more) are read from the segments.
         if self.builder.size() < feed.first {
@@ -133,7 +145,7 @@ impl Work {
             }
         }
         for leaf in &feed.leaves {
-            self.push(&leaf.to_bytes())?;
+            self.push(leaf)?;
         }
         let found = self.builder.root();
         if found != feed.root {
@@ -157,9 +169,32 @@ impl Work {
         .sign(signer);
         self.write(CHECKPOINT_PATH, checkpoint.as_bytes())?;
         self.shared.set_checkpoint(checkpoint.into());
+        if let Some((_, keeper)) = &self.heads {
+            keeper.books().forget_before(feed.size.saturating_sub(1));
+        }
         self.published = Some(feed.size);
         self.remove_outdated();
         Ok(())
+    }
+
+    /// The tree to publish now: with a book, up to a map head over all that is durable.
+    fn next_cut(&self) -> Result<Option<Cut>, PublishError> {
+        let cut = self.shared.cut();
+        let Some((queue, _)) = &self.heads else {
+            return Ok(cut);
+        };
+        let size = self.shared.size();
+        if size == 0 || cut.is_some_and(|cut| cut.size == size) {
+            return Ok(cut);
+        }
+        queue.want_head();
+        match self
+            .shared
+            .wait_for_cut(cut.map_or(0, |cut| cut.size), HEAD_PATIENCE)
+        {
+            newer @ Some(_) if newer != cut => Ok(newer),
+            _ => Err(PublishError::NoHead),
+        }
     }
 
     fn push(&mut self, leaf: &[u8]) -> Result<(), PublishError> {

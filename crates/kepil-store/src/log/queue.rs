@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use kepil_ledger::entry::{Draft, Leaf};
 use kepil_ledger::hash::Hash;
 use kepil_ledger::receipt::Batch;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{AppendError, MAX_BATCH_ENTRIES};
+use crate::draft::Draft;
 use crate::segment::frame::frame_bytes;
 
 /// Room in the queue: one unit an entry and one a KiB.
@@ -18,7 +18,8 @@ const ROOM: u32 = 65_536;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) draft: Draft,
-    pub(super) leaf: Leaf,
+    /// The leaf as it stands in the log.
+    pub(super) leaf: Vec<u8>,
     pub(super) hash: Hash,
 }
 
@@ -46,6 +47,14 @@ impl Request {
     }
 }
 
+/// What the sequencer does next.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) requests: Vec<Request>,
+    /// Begin the batch with a map head.
+    pub(super) wants_head: bool,
+}
+
 /// Requests that wait, first come first served.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -59,7 +68,11 @@ pub(super) struct Queue {
 struct Waiting {
     requests: VecDeque<Request>,
     is_parked: bool,
+    wants_head: bool,
     ended: Option<AppendError>,
+    is_over: bool,
+    /// The sequencer works on a batch.
+    is_busy: bool,
 }
 
 impl Queue {
@@ -94,6 +107,15 @@ impl Queue {
         Ok(())
     }
 
+    /// Asks the sequencer for a map head; it comes even when the queue is closed.
+    pub(super) fn want_head(&self) {
+        let mut waiting = self.waiting();
+        waiting.wants_head = true;
+        waiting.is_parked = false;
+        drop(waiting);
+        self.filled.notify_all();
+    }
+
     /// Why the queue takes nothing more, or a request got no answer.
     pub(super) fn ended(&self) -> AppendError {
         let gone = || AppendError::Failed {
@@ -104,11 +126,13 @@ impl Queue {
 
     /// Takes what waits, as much as fits one frame; waits while there is nothing.
     ///
-    /// `None` when the queue is closed and empty.
-    pub(super) fn take(&self) -> Option<Vec<Request>> {
+    /// `None` when the queue is over and empty.
+    pub(super) fn take(&self) -> Option<Work> {
         let mut waiting = self.waiting();
-        while waiting.requests.is_empty() {
-            if waiting.ended.is_some() {
+        waiting.is_busy = false;
+        self.filled.notify_all();
+        while waiting.requests.is_empty() && !waiting.wants_head {
+            if waiting.is_over {
                 return None;
             }
             waiting.is_parked = true;
@@ -132,20 +156,43 @@ impl Queue {
             room += request.room() as usize;
             batch.push(request);
         }
+        let wants_head = std::mem::take(&mut waiting.wants_head);
+        waiting.is_busy = true;
         drop(waiting);
         self.room.add_permits(room);
-        Some(batch)
+        Some(Work {
+            requests: batch,
+            wants_head,
+        })
     }
 
-    /// Takes no more requests; those that wait are still served.
+    /// Takes no more requests; those that wait are still served, and map heads written.
     pub(super) fn close(&self) {
         self.end(AppendError::Closed);
+    }
+
+    /// Waits until everything that waits is written, or nothing is written any more.
+    pub(super) fn drain(&self) {
+        let waits = |waiting: &mut Waiting| {
+            !waiting.is_over && (waiting.is_busy || !waiting.requests.is_empty())
+        };
+        drop(self.filled.wait_while(self.waiting(), waits));
+    }
+
+    /// Ends the queue once it is empty.
+    pub(super) fn finish(&self) {
+        self.close();
+        self.waiting().is_over = true;
+        self.filled.notify_all();
     }
 
     /// Takes no more requests and answers those that wait with the error.
     pub(super) fn fail(&self, error: &AppendError) {
         self.end(error.clone());
-        let abandoned = std::mem::take(&mut self.waiting().requests);
+        let mut waiting = self.waiting();
+        waiting.is_over = true;
+        let abandoned = std::mem::take(&mut waiting.requests);
+        drop(waiting);
         for request in abandoned {
             // An appender that no longer waits needs no answer.
             let _ = request.answer.send(Err(error.clone()));

@@ -5,11 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use kepil_ledger::entry::{Draft, Leaf};
+use kepil_ledger::entry::Leaf;
 use kepil_ledger::receipt::{Batch, Receipt};
 
 use super::ReadError;
 use super::state::{Mark, Shared};
+use crate::draft::Draft;
 use crate::segment;
 use crate::segment::frame::Frame;
 use crate::segment::scan::Scan;
@@ -29,8 +30,22 @@ pub struct Entry {
     pub time_ms: u64,
     /// The public leaf.
     pub leaf: Leaf,
-    /// Salt and record; `None` when the row was erased.
-    pub draft: Option<Draft>,
+    /// In whose map it counts, in the words of the store's booker.
+    pub booking: Vec<u8>,
+    /// The private part; `None` when the row was erased.
+    pub row: Option<Vec<u8>>,
+}
+
+impl Entry {
+    /// The entry as it was appended; `None` when its row was erased.
+    #[must_use]
+    pub fn draft(&self) -> Option<Draft> {
+        Some(Draft {
+            leaf: self.leaf.clone(),
+            booking: self.booking.clone(),
+            row: self.row.clone()?,
+        })
+    }
 }
 
 impl Reader {
@@ -71,7 +86,7 @@ impl Reader {
         }
     }
 
-    /// Issues the receipt of an entry again; the same receipt its appender got.
+    /// Issues the receipt of an entry again: what its appender got, without the record.
     ///
     /// # Errors
     ///
@@ -93,9 +108,7 @@ impl Reader {
         let entry = entries(frame)
             .find(|entry| entry.index == index)
             .ok_or(outside)?;
-        batch
-            .receipt(index, &entry.leaf, entry.draft.as_ref())
-            .map_err(failed)
+        batch.receipt(index, &entry.leaf, None).map_err(failed)
     }
 
     /// The frame that holds an entry.
@@ -152,7 +165,8 @@ fn entries(frame: Frame) -> impl Iterator<Item = Entry> {
             index,
             time_ms,
             leaf: entry.leaf,
-            draft: entry.draft,
+            booking: entry.booking,
+            row: entry.row,
         })
 }
 

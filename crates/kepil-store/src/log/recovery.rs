@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kepil_ledger::checkpoint::{self, Checkpoint};
+use kepil_ledger::entry::{Leaf, LeafKind};
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::{KeyName, VerifyingKey};
 use kepil_ledger::tree::Frontier;
 use kepil_ledger::verify::CHECKPOINT_PATH;
 
-use super::state::{Mark, Marks};
+use super::state::{Cut, Mark, Marks};
 use super::{Corruption, OpenError};
+use crate::book::{Booking, Books};
 use crate::disk::{BLOCK_BYTES, Blocks, Disk};
 use crate::segment::frame::{Frame, Misfit};
 use crate::segment::scan::Scan;
@@ -28,6 +30,9 @@ pub(super) struct Recovered {
     /// What an interrupted write left behind the last frame.
     pub(super) leftover: Option<Leftover>,
     pub(super) checkpoint: Option<Arc<str>>,
+    /// The tree up to the last map head.
+    pub(super) head: Option<Cut>,
+    pub(super) books: Option<Books>,
 }
 
 /// The segment that was written last.
@@ -60,6 +65,7 @@ pub(super) fn recover(
     segments: &Path,
     origin: &KeyName,
     key: &VerifyingKey,
+    books: Option<Books>,
 ) -> Result<Recovered, OpenError> {
     let published = read_checkpoint(&folder.join("log").join(CHECKPOINT_PATH), key)?;
     let mut walk = Walk {
@@ -70,6 +76,8 @@ pub(super) fn recover(
             .as_ref()
             .map(|published| published.checkpoint.size),
         root_at_wanted: None,
+        head: None,
+        books,
     };
     walk.remember_root();
 
@@ -128,6 +136,8 @@ pub(super) fn recover(
         active,
         leftover,
         checkpoint: published.map(|published| published.text),
+        head: walk.head,
+        books: walk.books,
     })
 }
 
@@ -222,6 +232,8 @@ struct Walk<'a> {
     marks: Marks,
     wanted_size: Option<u64>,
     root_at_wanted: Option<Hash>,
+    head: Option<Cut>,
+    books: Option<Books>,
 }
 
 impl Walk<'_> {
@@ -263,7 +275,15 @@ impl Walk<'_> {
                 Err(Misfit::Content) => return Err(corrupt(start, Corruption::Content)),
                 Err(Misfit::NotAFrame | Misfit::Epoch | Misfit::Checksum) => break,
             };
+            // Rows are erased only in frames that others follow: zeros in the very last one
+            // are blocks that never reached the disk.
+            let is_torn = frame.entries.iter().any(|entry| entry.row.is_none());
+            if is_torn && is_last && scan.later_frame().is_none() {
+                scan.back_to(start);
+                break;
+            }
             self.frame(&frame).map_err(|what| corrupt(start, what))?;
+            self.book(&frame)?;
             self.marks.add(Mark {
                 first: frame.first,
                 segment: number,
@@ -328,6 +348,12 @@ impl Walk<'_> {
         for entry in &frame.entries {
             self.frontier.append(entry.leaf.hash());
             self.remember_root();
+            if entry.leaf.kind() == LeafKind::MapHead {
+                self.head = Some(Cut {
+                    size: self.frontier.size(),
+                    root: self.frontier.root(),
+                });
+            }
         }
         let found = self.frontier.root();
         if found != frame.root {
@@ -336,6 +362,26 @@ impl Walk<'_> {
                 found,
             });
         }
+        Ok(())
+    }
+
+    /// Takes a frame into the book, and compares its map heads with those the book makes.
+    fn book(&mut self, frame: &Frame) -> Result<(), OpenError> {
+        let Some(books) = &mut self.books else {
+            return Ok(());
+        };
+        let mut bookings = Vec::new();
+        for (index, entry) in (frame.first..).zip(&frame.entries) {
+            if let Leaf::MapHead(head) = &entry.leaf {
+                books.take(&bookings, index)?;
+                bookings.clear();
+                books.check_head(index, head)?;
+                books.forget_before(index);
+            }
+            bookings.extend(Booking::of(index, &entry.leaf, entry.booking.clone()));
+        }
+        let upto = self.frontier.size();
+        books.take(&bookings, upto)?;
         Ok(())
     }
 

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use kepil_ledger::entry::{Leaf, MapHead};
+use kepil_ledger::hash::{self, Hash};
 use kepil_ledger::receipt::Batch;
 use kepil_ledger::tree::{Frontier, ProofError};
 
+use super::keeper::Keeper;
 use super::queue::{Answer, Queue, Request};
-use super::state::Shared;
+use super::state::{Cut, Shared};
 use super::writer::SegmentWriter;
-use super::{AppendError, Clock, OpenError, SegmentError};
-use crate::segment::frame::{FrameWriter, frame_bytes};
+use super::{AppendError, Clock, Keeping, OpenError, SegmentError};
+use crate::book::Booking;
+use crate::draft::Draft;
+use crate::segment::frame::{FrameWriter, entry_bytes, frame_bytes};
 
 /// Why a batch was not acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +24,8 @@ enum BatchError {
     Segment(#[from] SegmentError),
     #[error("signing a batch")]
     Seal(#[from] ProofError),
+    #[error(transparent)]
+    Keeping(#[from] Keeping),
 }
 
 /// Turns requests into batches.
@@ -28,7 +35,27 @@ pub(super) struct Sequencer {
     queue: Arc<Queue>,
     writer: SegmentWriter,
     frontier: Frontier,
+    keeper: Option<Arc<Keeper>>,
     frame: Vec<u8>,
+}
+
+/// A map head on its way into the log.
+struct HeadEntry {
+    leaf: Vec<u8>,
+    hash: Hash,
+    draft: Draft,
+}
+
+impl HeadEntry {
+    fn new(head: MapHead) -> Self {
+        let draft = Draft::of(Leaf::MapHead(head));
+        let leaf = draft.leaf.to_bytes();
+        Self {
+            hash: hash::leaf(&leaf),
+            leaf,
+            draft,
+        }
+    }
 }
 
 impl Sequencer {
@@ -37,6 +64,7 @@ impl Sequencer {
         queue: Arc<Queue>,
         writer: SegmentWriter,
         frontier: Frontier,
+        keeper: Option<Arc<Keeper>>,
         clock: Clock,
     ) -> Result<JoinHandle<()>, OpenError> {
         let mut sequencer = Self {
@@ -44,6 +72,7 @@ impl Sequencer {
             queue,
             writer,
             frontier,
+            keeper,
             frame: Vec::new(),
         };
         thread::Builder::new()
@@ -58,27 +87,90 @@ impl Sequencer {
             queue: self.queue.clone(),
             shared: self.shared.clone(),
         };
-        while let Some(requests) = self.queue.take() {
-            match self.write(&requests, clock()) {
-                Ok(batch) => acknowledge(requests, &Arc::new(batch)),
+        while let Some(work) = self.queue.take() {
+            let mut requests = self.refuse_closed(work.requests);
+            let wants_head = work.wants_head && self.keeper.is_some();
+            if requests.is_empty() && !wants_head {
+                continue;
+            }
+            match self.write(&mut requests, wants_head, clock()) {
+                Ok(batch) => acknowledge(requests, &Arc::new(batch), u64::from(wants_head)),
                 Err(error) => return self.fail(requests, &error),
             }
         }
     }
 
+    /// Sends back requests for months that are closed; their callers book them anew.
+    fn refuse_closed(&self, requests: Vec<Request>) -> Vec<Request> {
+        let Some(keeper) = &self.keeper else {
+            return requests;
+        };
+        let has_booking = |request: &Request| {
+            let mut entries = request.entries.iter();
+            entries.any(|entry| !entry.draft.booking.is_empty())
+        };
+        if !requests.iter().any(has_booking) {
+            return requests;
+        }
+        let closed = keeper.closed();
+        let is_late = |request: &Request| {
+            let mut entries = request.entries.iter();
+            entries.find_map(|entry| {
+                let period = keeper.period(&entry.draft.booking)?;
+                (Some(period) <= closed).then_some(period)
+            })
+        };
+        let mut good = Vec::with_capacity(requests.len());
+        for request in requests {
+            match is_late(&request) {
+                None => good.push(request),
+                // An appender that no longer waits needs no answer.
+                Some(period) => {
+                    _ = request
+                        .answer
+                        .send(Err(AppendError::ClosedMonth { period }));
+                }
+            }
+        }
+        good
+    }
+
     /// Writes one batch; when this returns the batch is durable and signed.
-    fn write(&mut self, requests: &[Request], now_ms: u64) -> Result<Batch, BatchError> {
-        let entries = || requests.iter().flat_map(|request| &request.entries);
+    fn write(
+        &mut self,
+        requests: &mut [Request],
+        wants_head: bool,
+        now_ms: u64,
+    ) -> Result<Batch, BatchError> {
         let first = self.frontier.size();
-        let length = frame_bytes(requests.iter().map(|request| request.bytes).sum());
+        let head = match (&self.keeper, wants_head) {
+            (Some(keeper), true) => Some(HeadEntry::new(keeper.head(first, now_ms / 1000)?)),
+            _ => None,
+        };
+        let entries = || requests.iter().flat_map(|request| &request.entries);
+        let bytes: usize = requests.iter().map(|request| request.bytes).sum();
+        let of_head = |head: &HeadEntry| entry_bytes(head.leaf.len(), &head.draft);
+        let length = frame_bytes(bytes + head.as_ref().map_or(0, of_head));
         let epoch = self.writer.make_room(length, &self.frontier, now_ms)?;
 
         // Extend the tree on a copy: it counts only once it is durable.
         let mut frontier = self.frontier.clone();
-        let mut leaves = Vec::with_capacity(entries().count());
+        let total = entries().count() + usize::from(head.is_some());
+        let mut leaves = Vec::with_capacity(total);
         // INVARIANT: the queue gives at most `MAX_BATCH_ENTRIES` at once.
-        let count = u32::try_from(entries().count()).unwrap_or(u32::MAX);
+        let count = u32::try_from(total).unwrap_or(u32::MAX);
         let mut frame = FrameWriter::begin(&mut self.frame, epoch, first, count, now_ms);
+        let mut cut = None;
+        if let Some(head) = &head {
+            frontier.append(head.hash);
+            frame.entry(&head.leaf, &head.draft);
+            leaves.push(head.hash);
+            cut = Some(Cut {
+                size: frontier.size(),
+                root: frontier.root(),
+            });
+        }
+        let first_request = frontier.size();
         for entry in entries() {
             frontier.append(entry.hash);
             frame.entry(&entry.leaf, &entry.draft);
@@ -88,12 +180,19 @@ impl Sequencer {
         frame.finish(&root);
 
         let mark = self.writer.write(&self.frame, first)?;
-        self.shared.grow(
-            frontier.size(),
-            root,
-            mark,
-            entries().map(|entry| entry.leaf),
-        );
+        let size = frontier.size();
+        if let Some(keeper) = &self.keeper {
+            let entries = requests.iter_mut().flat_map(|request| &mut request.entries);
+            let bookings = (first_request..).zip(entries).filter_map(|(index, entry)| {
+                let draft = &mut entry.draft;
+                Booking::of(index, &draft.leaf, std::mem::take(&mut draft.booking))
+            });
+            keeper.hand_over(bookings, size);
+        }
+        let entries = requests.iter_mut().flat_map(|request| &mut request.entries);
+        let published = head.into_iter().map(|head| head.leaf);
+        let published = published.chain(entries.map(|entry| std::mem::take(&mut entry.leaf)));
+        self.shared.grow(Cut { size, root }, cut, mark, published);
         self.frontier = frontier;
         Ok(Batch::seal(self.shared.signer(), first, leaves, now_ms)?)
     }
@@ -120,8 +219,8 @@ impl Sequencer {
     }
 }
 
-fn acknowledge(requests: Vec<Request>, batch: &Arc<Batch>) {
-    let mut first = batch.statement().first;
+fn acknowledge(requests: Vec<Request>, batch: &Arc<Batch>, heads: u64) {
+    let mut first = batch.statement().first + heads;
     for Request {
         entries, answer, ..
     } in requests

@@ -1,9 +1,9 @@
 //! What the threads of an open log share.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use kepil_ledger::entry::Leaf;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::Signer;
 
@@ -55,7 +55,14 @@ pub(super) struct Feed {
     pub(super) root: Hash,
     /// Index of the first leaf; those before it are read from the segments.
     pub(super) first: u64,
-    pub(super) leaves: Vec<Leaf>,
+    pub(super) leaves: Vec<Vec<u8>>,
+}
+
+/// A tree that may be published: with a book, one whose last leaf is a map head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) size: u64,
+    pub(super) root: Hash,
 }
 
 #[derive(Debug)]
@@ -63,6 +70,8 @@ pub(super) struct Shared {
     segments: PathBuf,
     signer: Signer,
     state: Mutex<State>,
+    grown: Condvar,
+    has_book: bool,
 }
 
 #[derive(Debug)]
@@ -70,19 +79,30 @@ struct State {
     size: u64,
     root: Hash,
     marks: Marks,
-    feed: Vec<Leaf>,
+    feed: Vec<Vec<u8>>,
+    /// Index of the first leaf in the feed.
+    feed_first: u64,
+    /// The newest tree that ends with a map head.
+    head: Option<Cut>,
     checkpoint: Option<Arc<str>>,
     failed: Option<Arc<str>>,
     publishing: Option<Arc<str>>,
 }
 
 impl Shared {
-    pub(super) fn new(segments: PathBuf, signer: Signer, recovered: &Recovered) -> Self {
+    pub(super) fn new(
+        segments: PathBuf,
+        signer: Signer,
+        recovered: &Recovered,
+        has_book: bool,
+    ) -> Self {
         let state = State {
             size: recovered.frontier.size(),
             root: recovered.frontier.root(),
             marks: recovered.marks.clone(),
             feed: Vec::new(),
+            feed_first: recovered.frontier.size(),
+            head: recovered.head,
             checkpoint: recovered.checkpoint.clone(),
             failed: None,
             publishing: None,
@@ -91,6 +111,8 @@ impl Shared {
             segments,
             signer,
             state: Mutex::new(state),
+            grown: Condvar::new(),
+            has_book,
         }
     }
 
@@ -135,40 +157,73 @@ impl Shared {
         (mark, state.size)
     }
 
-    /// Takes note of a frame that is durable.
+    /// Takes note of a frame that is durable, and of the tree up to its map head if it has one.
     pub(super) fn grow(
         &self,
-        size: u64,
-        root: Hash,
+        cut: Cut,
+        head: Option<Cut>,
         mark: Mark,
-        leaves: impl Iterator<Item = Leaf>,
+        leaves: impl Iterator<Item = Vec<u8>>,
     ) {
         let mut state = self.state();
-        state.size = size;
-        state.root = root;
+        state.size = cut.size;
+        state.root = cut.root;
+        state.head = head.or(state.head);
         state.marks.add(mark);
         if state.feed.len() > MAX_FEED {
             state.feed = Vec::new();
+            state.feed_first = cut.size;
         } else {
             state.feed.extend(leaves);
         }
+        drop(state);
+        self.grown.notify_all();
     }
 
-    /// Hands over what waits to be published.
-    pub(super) fn take_feed(&self) -> Feed {
+    /// The newest tree that may be published.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        let state = self.state();
+        if self.has_book {
+            return state.head;
+        }
+        let (size, root) = (state.size, state.root);
+        Some(Cut { size, root })
+    }
+
+    /// Waits until a tree larger than `size` may be published, or some time has passed.
+    pub(super) fn wait_for_cut(&self, size: u64, at_most: Duration) -> Option<Cut> {
+        let is_small = |state: &mut State| {
+            state.failed.is_none() && state.head.is_none_or(|head| head.size <= size)
+        };
+        let (state, _) = self
+            .grown
+            .wait_timeout_while(self.state(), at_most, is_small)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.head
+    }
+
+    /// Hands over what waits to be published of a tree.
+    pub(super) fn take_feed(&self, cut: Cut) -> Feed {
         let mut state = self.state();
-        let leaves = std::mem::take(&mut state.feed);
-        let count = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+        let first = state.feed_first.min(cut.size);
+        let wanted = usize::try_from(cut.size - first).unwrap_or(usize::MAX);
+        let rest = match wanted < state.feed.len() {
+            true => state.feed.split_off(wanted),
+            false => Vec::new(),
+        };
+        let leaves = std::mem::replace(&mut state.feed, rest);
+        state.feed_first = state.feed_first.max(cut.size);
         Feed {
-            size: state.size,
-            root: state.root,
-            first: state.size - count,
+            size: cut.size,
+            root: cut.root,
+            first,
             leaves,
         }
     }
 
     pub(super) fn fail(&self, reason: Arc<str>) {
         self.state().failed.get_or_insert(reason);
+        self.grown.notify_all();
     }
 
     pub(super) fn set_checkpoint(&self, checkpoint: Arc<str>) {

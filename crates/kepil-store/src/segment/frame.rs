@@ -8,17 +8,19 @@
 //! | 16 | 8 | index of the first entry |
 //! | 24 | 4 | number of entries |
 //! | 28 | 8 | time of the batch, Unix milliseconds |
-//! | 36 | … | per entry: u16 length ‖ leaf ‖ u32 length ‖ private part |
+//! | 36 | … | per entry: u16 length ‖ leaf ‖ u32 length ‖ booking ‖ u32 length ‖ u32 CRC-32 of the row ‖ row |
 //! | L−32 | 32 | root of the log after this frame |
-//! | L | 4 | CRC-32 (IEEE) of bytes 0..L |
+//! | L | 4 | CRC-32 (IEEE) of bytes 0..L without the rows |
 //!
-//! The private part is the 32-byte salt and the record; length 0 means that the row was
-//! erased and only the leaf stands. Zeros fill the last block.
+//! Rows have checksums of their own, so that one can be erased by writing zeros over it
+//! while the frame stays whole. Zeros fill the last block.
 
-use kepil_ledger::entry::{Draft, Leaf};
+use crc32fast::Hasher;
+use kepil_ledger::entry::Leaf;
+use kepil_ledger::fields::Fields;
 use kepil_ledger::hash::Hash;
 
-use super::Fields;
+use crate::draft::Draft;
 
 const MAGIC: &[u8; 4] = b"KFRM";
 
@@ -28,15 +30,25 @@ const HEAD_BYTES: usize = 36;
 /// Bytes of a frame behind its last entry: root and checksum.
 const TAIL_BYTES: usize = 36;
 
-/// Bytes an access entry takes beside its record: lengths, leaf and salt.
-const ENTRY_BYTES: usize = 2 + 33 + 4 + 32;
+/// Bytes an entry takes beside leaf, booking and row: three lengths and a checksum.
+const ENTRY_BYTES: usize = 2 + 4 + 4 + 4;
 
 /// One entry as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredEntry {
     pub(crate) leaf: Leaf,
+    pub(crate) booking: Vec<u8>,
     /// `None` when the row was erased.
-    pub(crate) draft: Option<Draft>,
+    pub(crate) row: Option<Vec<u8>>,
+    /// Where the row stands in the frame.
+    pub(crate) place: RowPlace,
+}
+
+/// Where a row stands, counted from the start of its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowPlace {
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
 }
 
 /// One frame as stored.
@@ -67,9 +79,9 @@ pub(crate) enum Misfit {
     Content,
 }
 
-/// Bytes an entry with a record of this length takes in a frame.
-pub(crate) const fn entry_bytes(record: usize) -> usize {
-    ENTRY_BYTES + record
+/// Bytes an entry takes in a frame.
+pub(crate) fn entry_bytes(leaf: usize, draft: &Draft) -> usize {
+    ENTRY_BYTES + leaf + draft.booking.len() + draft.row.len()
 }
 
 /// Bytes of a frame whose entries take this many bytes.
@@ -81,6 +93,9 @@ pub(crate) const fn frame_bytes(entries: usize) -> usize {
 #[derive(Debug)]
 pub(crate) struct FrameWriter<'a> {
     bytes: &'a mut Vec<u8>,
+    checksum: Hasher,
+    /// Bytes before this one are in the checksum, or are rows.
+    covered: usize,
 }
 
 impl<'a> FrameWriter<'a> {
@@ -98,30 +113,49 @@ impl<'a> FrameWriter<'a> {
         bytes.extend_from_slice(&first.to_be_bytes());
         bytes.extend_from_slice(&count.to_be_bytes());
         bytes.extend_from_slice(&time_ms.to_be_bytes());
-        Self { bytes }
+        Self {
+            bytes,
+            checksum: Hasher::new(),
+            covered: HEAD_BYTES,
+        }
     }
 
-    pub(crate) fn entry(&mut self, leaf: &Leaf, draft: &Draft) {
-        let leaf = leaf.to_bytes();
-        let private = u32::try_from(draft.salt.len() + draft.record.len()).unwrap_or(u32::MAX);
+    fn cover(&mut self) {
+        self.checksum
+            .update(self.bytes.get(self.covered..).unwrap_or_default());
+        self.covered = self.bytes.len();
+    }
+
+    pub(crate) fn entry(&mut self, leaf: &[u8], draft: &Draft) {
         // INVARIANT: leaves are shorter than 64 KiB and requests than 4 GiB; both are
         // limited long before they come here.
         let length = u16::try_from(leaf.len()).unwrap_or(u16::MAX);
         self.bytes.extend_from_slice(&length.to_be_bytes());
-        self.bytes.extend_from_slice(&leaf);
-        self.bytes.extend_from_slice(&private.to_be_bytes());
-        self.bytes.extend_from_slice(&draft.salt);
-        self.bytes.extend_from_slice(&draft.record);
+        self.bytes.extend_from_slice(leaf);
+        let length = u32::try_from(draft.booking.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(&draft.booking);
+        let length = u32::try_from(draft.row.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        let checksum = crc32fast::hash(&draft.row);
+        self.bytes.extend_from_slice(&checksum.to_be_bytes());
+        self.cover();
+        self.bytes.extend_from_slice(&draft.row);
+        self.covered = self.bytes.len();
     }
 
-    pub(crate) fn finish(self, root: &Hash) {
+    pub(crate) fn finish(mut self, root: &Hash) {
         self.bytes.extend_from_slice(root.as_bytes());
+        self.cover();
         let length = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         if let Some(field) = self.bytes.get_mut(4..8) {
             field.copy_from_slice(&length.to_be_bytes());
         }
-        let checksum = crc32fast::hash(self.bytes);
-        self.bytes.extend_from_slice(&checksum.to_be_bytes());
+        let mut whole = Hasher::new();
+        whole.update(self.bytes.get(..HEAD_BYTES).unwrap_or_default());
+        whole.combine(&self.checksum);
+        self.bytes
+            .extend_from_slice(&whole.finalize().to_be_bytes());
     }
 }
 
@@ -129,7 +163,7 @@ impl Frame {
     /// Reads the frame at the start of `bytes`.
     pub(crate) fn parse(bytes: &[u8], epoch: u64) -> Result<Self, Misfit> {
         let (frame, checksum) = Self::split(bytes).ok_or(Misfit::NotAFrame)?;
-        let mut fields = Fields(frame);
+        let mut fields = Fields::new(frame);
         let head = (|| {
             fields.bytes(8)?;
             Some((fields.u64()?, fields.u64()?, fields.u32()?, fields.u64()?))
@@ -138,15 +172,46 @@ impl Frame {
         if found != epoch {
             return Err(Misfit::Epoch);
         }
-        if checksum != crc32fast::hash(frame) {
+        // The rows lie between covered parts; where they lie is covered itself, so a torn
+        // frame that leads astray here fails its checksum all the same.
+        let mut covered = Hasher::new();
+        covered.update(frame.get(..HEAD_BYTES).unwrap_or_default());
+        let mut rows = Vec::new();
+        let mut is_torn = false;
+        for _ in 0..count {
+            let before = fields.rest();
+            let Some(raw) = RawEntry::read(&mut fields) else {
+                is_torn = true;
+                break;
+            };
+            covered.update(before.get(..raw.covered).unwrap_or_default());
+            rows.push(raw);
+        }
+        covered.update(fields.rest());
+        if is_torn || covered.finalize() != checksum {
             return Err(Misfit::Checksum);
         }
-        let mut entries = Vec::new();
-        for _ in 0..count {
-            entries.push(StoredEntry::parse(&mut fields).ok_or(Misfit::Content)?);
+        let mut entries = Vec::with_capacity(rows.len());
+        for raw in rows {
+            let row = if raw.row.is_empty() || crc32fast::hash(raw.row) == raw.checksum {
+                Some(raw.row.to_vec())
+            } else if raw.row.iter().all(|byte| *byte == 0) {
+                None
+            } else {
+                return Err(Misfit::Checksum);
+            };
+            entries.push(StoredEntry {
+                leaf: Leaf::parse(raw.leaf).map_err(|_| Misfit::Content)?,
+                booking: raw.booking.to_vec(),
+                row,
+                place: RowPlace {
+                    offset: frame.len() - raw.behind - raw.row.len(),
+                    length: raw.row.len(),
+                },
+            });
         }
         let root = fields.array().map(Hash::new).ok_or(Misfit::Content)?;
-        if !fields.0.is_empty() || entries.is_empty() {
+        if !fields.is_empty() || entries.is_empty() {
             return Err(Misfit::Content);
         }
         Ok(Self {
@@ -160,31 +225,48 @@ impl Frame {
 
     /// Parts the checksum from what it covers, if a whole frame stands here.
     fn split(bytes: &[u8]) -> Option<(&[u8], u32)> {
-        let mut fields = Fields(bytes);
+        let mut fields = Fields::new(bytes);
         if fields.array::<4>()? != *MAGIC {
             return None;
         }
         let length = usize::try_from(fields.u32()?).ok()?;
-        let (frame, mut rest) = (bytes.get(..length)?, Fields(bytes.get(length..)?));
+        let (frame, mut rest) = (bytes.get(..length)?, Fields::new(bytes.get(length..)?));
         let is_long_enough = length + 4 >= HEAD_BYTES + TAIL_BYTES;
         Some((frame, rest.u32()?)).filter(|_| is_long_enough)
     }
 }
 
-impl StoredEntry {
-    fn parse(fields: &mut Fields<'_>) -> Option<Self> {
-        let length = usize::from(fields.u16()?);
-        let leaf = Leaf::parse(fields.bytes(length)?).ok()?;
+/// An entry whose parts have been found and not yet checked.
+struct RawEntry<'a> {
+    leaf: &'a [u8],
+    booking: &'a [u8],
+    checksum: u32,
+    row: &'a [u8],
+    /// Bytes before the row.
+    covered: usize,
+    /// Bytes of the frame behind the row.
+    behind: usize,
+}
+
+impl<'a> RawEntry<'a> {
+    fn read(fields: &mut Fields<'a>) -> Option<Self> {
+        let start = fields.rest().len();
+        let length = fields.u16()?;
+        let leaf = fields.bytes(usize::from(length))?;
         let length = usize::try_from(fields.u32()?).ok()?;
-        let mut private = Fields(fields.bytes(length)?);
-        let draft = match length {
-            0 => None,
-            _ => Some(Draft {
-                salt: private.array()?,
-                record: private.0.to_vec(),
-            }),
-        };
-        Some(Self { leaf, draft })
+        let booking = fields.bytes(length)?;
+        let length = usize::try_from(fields.u32()?).ok()?;
+        let checksum = fields.u32()?;
+        let covered = start - fields.rest().len();
+        let row = fields.bytes(length)?;
+        Some(Self {
+            leaf,
+            booking,
+            checksum,
+            row,
+            covered,
+            behind: fields.rest().len(),
+        })
     }
 }
 
@@ -193,19 +275,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use kepil_ledger::entry::Opening;
 
     fn draft(seed: u8) -> Draft {
-        Draft {
+        let opening = Opening {
             salt: [seed; 32],
             record: vec![seed; usize::from(seed)],
+        };
+        Draft {
+            booking: vec![seed; 3],
+            ..Draft::from(opening)
         }
     }
 
     fn bytes() -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut writer = FrameWriter::begin(&mut bytes, 9, 100, 3, 1_763_700_000_123);
-        for seed in 0..3 {
-            writer.entry(&draft(seed).leaf(), &draft(seed));
+        for seed in 1..4 {
+            writer.entry(&draft(seed).leaf.to_bytes(), &draft(seed));
         }
         writer.finish(&kepil_ledger::hash::empty());
         bytes
@@ -214,7 +301,7 @@ mod tests {
     #[test]
     fn a_frame_round_trips() {
         let mut bytes = bytes();
-        let expected = frame_bytes((0..3).map(entry_bytes).sum());
+        let expected = frame_bytes((1..4).map(|seed| entry_bytes(33, &draft(seed))).sum());
         assert_eq!(bytes.len(), expected);
         bytes.extend_from_slice(&[0xee; 50]);
         let frame = Frame::parse(&bytes, 9).unwrap();
@@ -222,12 +309,15 @@ mod tests {
             (frame.first, frame.time_ms, frame.length),
             (100, 1_763_700_000_123, expected)
         );
-        let drafts: Vec<_> = frame
-            .entries
-            .iter()
-            .map(|entry| entry.draft.clone())
-            .collect();
-        assert_eq!(drafts, [0, 1, 2].map(|seed| Some(draft(seed))));
+        for (entry, seed) in frame.entries.iter().zip(1..) {
+            let Draft { leaf, booking, row } = draft(seed);
+            let RowPlace { offset, length } = entry.place;
+            assert_eq!(bytes[offset..offset + length], row);
+            assert_eq!(
+                (&entry.leaf, &entry.booking, &entry.row),
+                (&leaf, &booking, &Some(row))
+            );
+        }
         assert_eq!(Frame::parse(&bytes, 8), Err(Misfit::Epoch));
     }
 
@@ -245,23 +335,29 @@ mod tests {
     }
 
     #[test]
-    fn an_erased_row_keeps_its_leaf() {
-        let leaf = draft(1).leaf();
-        let mut bytes = Vec::new();
-        let mut fields = vec![0, 33];
-        fields.extend(leaf.to_bytes());
-        fields.extend([0; 4]);
-        let writer = FrameWriter::begin(&mut bytes, 9, 0, 1, 0);
-        writer.bytes.extend(fields);
-        writer.finish(&leaf.hash());
+    fn an_erased_row_keeps_its_leaf_and_booking() {
+        let mut bytes = bytes();
+        let RowPlace { offset, length } = Frame::parse(&bytes, 9).unwrap().entries[1].place;
+        bytes[offset..offset + length].fill(0);
         let frame = Frame::parse(&bytes, 9).unwrap();
-        assert_eq!(frame.entries, [StoredEntry { leaf, draft: None }]);
+        let rows: Vec<_> = frame
+            .entries
+            .iter()
+            .map(|entry| entry.row.is_some())
+            .collect();
+        assert_eq!(rows, [true, false, true]);
+        assert_eq!(frame.entries[1].leaf, draft(2).leaf);
+        assert_eq!(frame.entries[1].booking, draft(2).booking);
+        // Half an erasure is a damaged row.
+        bytes[offset] = 7;
+        assert_eq!(Frame::parse(&bytes, 9), Err(Misfit::Checksum));
     }
 
     #[test]
     fn a_good_checksum_over_nonsense_is_content() {
         let mut bytes = Vec::new();
-        let writer = FrameWriter::begin(&mut bytes, 9, 0, 7, 0);
+        let mut writer = FrameWriter::begin(&mut bytes, 9, 0, 1, 0);
+        writer.entry(&[0xff; 3], &draft(1));
         writer.finish(&kepil_ledger::hash::empty());
         assert_eq!(Frame::parse(&bytes, 9), Err(Misfit::Content));
     }

@@ -35,6 +35,11 @@ impl<'a> Scan<'a> {
         self.offset
     }
 
+    /// Goes back to where a frame begins that turned out to be none.
+    pub(crate) const fn back_to(&mut self, offset: usize) {
+        self.offset = offset;
+    }
+
     /// Reads the next frame and moves behind it; on a misfit the position stays.
     pub(crate) fn next_frame(&mut self) -> Result<Frame, Misfit> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();

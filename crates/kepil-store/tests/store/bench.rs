@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kepil_ledger::entry::Draft;
 use kepil_store::disk::Blocks;
+use kepil_store::draft::Draft;
 use kepil_store::log::{DEFAULT_CHECKPOINT_INTERVAL, DEFAULT_SEGMENT_BYTES, Log, Options};
 
 use crate::log::options;
@@ -52,10 +52,7 @@ fn real_options() -> Options {
 fn draft(number: u64) -> Draft {
     let mut salt = [9; 32];
     salt[..8].copy_from_slice(&number.to_be_bytes());
-    Draft {
-        salt,
-        record: vec![salt[7]; 300],
-    }
+    Draft::from(crate::log::opening(salt, vec![salt[7]; 300]))
 }
 
 fn measure(folder: &Path, writers: u64, is_async: bool) {

@@ -86,10 +86,8 @@ fn a_damaged_frame_is_named_with_its_place() {
 /// Changes a frame and makes its checksum good again, as somebody with the disk could.
 fn forge(path: &Path, start: usize, change: impl FnOnce(&mut [u8])) {
     let mut bytes = fs::read(path).unwrap();
-    let length = u32::from_be_bytes(bytes[start + 4..start + 8].try_into().unwrap()) as usize;
-    change(&mut bytes[start..start + length]);
-    let checksum = crc32fast::hash(&bytes[start..start + length]);
-    bytes[start + length..start + length + 4].copy_from_slice(&checksum.to_be_bytes());
+    change(&mut bytes[start..start + 4_096]);
+    checksum_again(&mut bytes[start..start + 4_096]);
     fs::write(path, bytes).unwrap();
 }
 
@@ -266,6 +264,22 @@ fn older_frames_behind_the_tail_of_a_used_again_segment_are_refused() {
     assert_holds(&Log::open(new.path(), options).unwrap(), 12);
 }
 
+/// Gives a frame of four entries the checksum it should have: over everything but the rows.
+fn checksum_again(frame: &mut [u8]) {
+    let number = |at: usize| u32::from_be_bytes(frame[at..at + 4].try_into().unwrap()) as usize;
+    let length = number(4);
+    let mut covered = frame[..36].to_vec();
+    let mut at = 36;
+    for _ in 0..4 {
+        let before_row = 2 + 33 + 4 + 4 + 4;
+        covered.extend_from_slice(&frame[at..at + before_row]);
+        at += before_row + number(at + before_row - 8);
+    }
+    covered.extend_from_slice(&frame[at..length]);
+    let checksum = crc32fast::hash(&covered);
+    frame[length..length + 4].copy_from_slice(&checksum.to_be_bytes());
+}
+
 #[test]
 fn a_record_cannot_imitate_a_frame() {
     let folder = tempfile::tempdir().unwrap();
@@ -275,12 +289,10 @@ fn a_record_cannot_imitate_a_frame() {
     // its fields right but the epoch, which its sender cannot know.
     let path = segments(folder.path())[0].clone();
     let mut frame = fs::read(&path).unwrap()[4_096..8_192].to_vec();
-    let length = u32::from_be_bytes(frame[4..8].try_into().unwrap()) as usize;
     frame[8..16].fill(0);
-    let checksum = crc32fast::hash(&frame[..length]);
-    frame[length..length + 4].copy_from_slice(&checksum.to_be_bytes());
+    checksum_again(&mut frame);
     let mut hostile = draft(4);
-    hostile.record = [vec![0; 4_096 - 36 - 2 - 33 - 4 - 32], frame].concat();
+    hostile.row = [vec![1; 4_096 - 36 - 2 - 33 - 4 - 8], frame].concat();
     log.appender().append_blocking(vec![hostile]).unwrap();
     let copied = tempfile::tempdir().unwrap();
     copy(folder.path(), copied.path());

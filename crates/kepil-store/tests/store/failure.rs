@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use kepil_ledger::entry::Draft;
 use kepil_store::disk::{Blocks, DirectDisk, Disk, SegmentFile};
+use kepil_store::draft::Draft;
 use kepil_store::log::{AppendError, CloseError, Log, OpenError, Options, PublishError};
 use rustix::io::Errno;
 
@@ -152,7 +152,7 @@ fn append_until_failure(log: &Log) -> BTreeMap<u64, Draft> {
 fn assert_acknowledged(folder: &Path, acknowledged: &BTreeMap<u64, Draft>) {
     let log = open(folder);
     for (index, draft) in acknowledged {
-        assert_eq!(log.record(*index).unwrap().draft.as_ref(), Some(draft));
+        assert_eq!(log.record(*index).unwrap().draft().as_ref(), Some(draft));
     }
     log.publish().unwrap();
     let report = verify(&log, folder);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kepil_ledger::entry::Draft;
+use kepil_ledger::entry::Opening;
 use kepil_ledger::note::KeyName;
 use kepil_ledger::verify::{self, Report};
+use kepil_store::draft::Draft;
 use kepil_store::log::{Log, Options};
 use kepil_store::source::DirSource;
 
@@ -36,10 +37,17 @@ pub fn draft(number: u64) -> Draft {
     let mut salt = [3; 32];
     salt[..8].copy_from_slice(&number.to_be_bytes());
     let record = format!("{{\"record\":{number}}}").repeat(1 + usize::from(salt[7]) % 7);
-    Draft {
-        salt,
-        record: record.into_bytes(),
-    }
+    Draft::from(opening(salt, record.into_bytes()))
+}
+
+pub fn opening(salt: [u8; 32], record: Vec<u8>) -> Opening {
+    Opening { salt, record }
+}
+
+/// What opens a draft's leaf; its row holds it in clear.
+pub fn opened(draft: &Draft) -> Opening {
+    let (salt, record) = draft.row.split_first_chunk::<32>().unwrap();
+    opening(*salt, record.to_vec())
 }
 
 pub fn drafts(numbers: std::ops::Range<u64>) -> Vec<Draft> {
@@ -64,8 +72,8 @@ pub fn assert_holds(log: &Log, size: u64) {
     for entry in log.records(0) {
         let entry = entry.unwrap();
         assert_eq!(entry.index, next);
-        assert_eq!(entry.draft.as_ref(), Some(&draft(next)));
-        assert_eq!(entry.leaf, draft(next).leaf());
+        assert_eq!(entry.draft(), Some(draft(next)));
+        assert_eq!(entry.leaf, draft(next).leaf);
         next += 1;
     }
     assert_eq!(next, size);

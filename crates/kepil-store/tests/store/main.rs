@@ -5,6 +5,8 @@ mod append;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod book;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod damage;

@@ -1,0 +1,123 @@
+//! Lists of entries by person, linked backwards in one file a month.
+//!
+//! | offset | size | field |
+//! |---:|---:|---|
+//! | 0 | 8 | place of the person's entry before, all ones for none |
+//! | 8 | 8 | index in the log |
+//! | 16 | 32 | commitment in the leaf |
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use kepil_ledger::entry::Commitment;
+use kepil_ledger::fields::Fields;
+use kepil_ledger::hash::Hash;
+use kepil_ledger::period::Period;
+
+use super::BookError;
+
+const USE_BYTES: usize = 48;
+
+/// One entry of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use {
+    /// Place of the person's entry before this one; all ones for none.
+    pub before: u64,
+    /// Index in the log.
+    pub index: u64,
+    /// Commitment in the leaf.
+    pub commitment: Commitment,
+}
+
+/// The entries of a month.
+#[derive(Debug)]
+pub(super) struct Uses {
+    path: PathBuf,
+    file: File,
+    written: u64,
+    waiting: Vec<u8>,
+}
+
+impl Uses {
+    /// Begins the file of a month.
+    pub(super) fn create(folder: &Path, period: Period) -> Result<Self, BookError> {
+        let path = folder.join(format!("{}.uses", period.number()));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| BookError::File {
+                path: path.clone(),
+                source,
+            })?;
+        Ok(Self {
+            path,
+            file,
+            written: 0,
+            waiting: Vec::new(),
+        })
+    }
+
+    /// Number of entries, which is the place of the next one.
+    pub(super) fn len(&self) -> u64 {
+        (self.written + u64::try_from(self.waiting.len()).unwrap_or(0)) / USE_BYTES as u64
+    }
+
+    /// Takes an entry; it is written by [`Uses::flush`].
+    pub(super) fn push(&mut self, entry: Use) -> Result<(), BookError> {
+        self.waiting.extend_from_slice(&entry.before.to_be_bytes());
+        self.waiting.extend_from_slice(&entry.index.to_be_bytes());
+        self.waiting
+            .extend_from_slice(entry.commitment.as_hash().as_bytes());
+        if self.waiting.len() >= 1 << 20 {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), BookError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.file
+            .write_all_at(&self.waiting, self.written)
+            .map_err(|source| BookError::File {
+                path: self.path.clone(),
+                source,
+            })?;
+        self.written += u64::try_from(self.waiting.len()).unwrap_or(0);
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Follows a person's entries back from the last; gives them oldest first.
+    pub(super) fn list(&self, last: u64, count: u32) -> Result<Vec<Use>, BookError> {
+        let mut uses = Vec::new();
+        let mut at = last;
+        for _ in 0..count {
+            let mut bytes = [0; USE_BYTES];
+            self.file
+                .read_exact_at(&mut bytes, at.saturating_mul(USE_BYTES as u64))
+                .map_err(|source| BookError::File {
+                    path: self.path.clone(),
+                    source,
+                })?;
+            let mut fields = Fields::new(&bytes);
+            let read = (fields.u64(), fields.u64(), fields.array());
+            if let (Some(before), Some(index), Some(commitment)) = read {
+                uses.push(Use {
+                    before,
+                    index,
+                    commitment: Commitment::from_hash(Hash::new(commitment)),
+                });
+                at = before;
+            }
+        }
+        uses.reverse();
+        Ok(uses)
+    }
+}
