@@ -10,6 +10,7 @@
 //! randomness and no file system, so that every result can be replayed.
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod entry;
 pub mod hash;
 pub mod note;
