@@ -14,6 +14,7 @@ pub mod cosignature;
 pub mod entry;
 pub mod hash;
 pub mod note;
+pub mod policy;
 pub mod receipt;
 pub mod tile;
 pub mod tree;

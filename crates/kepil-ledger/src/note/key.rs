@@ -176,6 +176,11 @@ impl VerifyingKey {
         self.id
     }
 
+    /// The public key itself, to tell the same key under two names.
+    pub(crate) fn public_bytes(&self) -> &[u8] {
+        self.key.as_bytes()
+    }
+
     /// True when the bytes are this key's signature over the text (RFC 8032, strict).
     pub(super) fn accepts(&self, text: &[u8], signature: &[u8]) -> bool {
         ed25519_dalek::Signature::from_slice(signature)

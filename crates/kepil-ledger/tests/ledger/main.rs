@@ -9,6 +9,8 @@ mod note;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod receipt;
 #[cfg(test)]
 mod tile;
