@@ -15,6 +15,7 @@ pub mod entry;
 pub mod hash;
 pub mod note;
 pub mod policy;
+pub mod proof;
 pub mod receipt;
 pub mod tile;
 pub mod tree;

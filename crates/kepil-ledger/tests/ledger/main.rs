@@ -11,6 +11,8 @@ mod oracle;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod receipt;
 #[cfg(test)]
 mod tile;
