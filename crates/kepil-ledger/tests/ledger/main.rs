@@ -22,3 +22,5 @@ mod tree;
 mod vectors;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod witness;
