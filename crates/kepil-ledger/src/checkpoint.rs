@@ -11,9 +11,13 @@
 //! The three lines are the signed text. Extension lines are refused: what Kepil has
 //! to say beyond size and root it says in leaves, which every cosigner signs.
 
+use std::fmt;
+
 use crate::encoding::decimal;
 use crate::hash::{self, Hash};
-use crate::note::{self, KeyName, Note, NoteError, SignatureError, Signer, VerifyingKey};
+use crate::note::{
+    self, KeyName, Note, NoteError, Signature, SignatureError, Signer, VerifyingKey,
+};
 
 /// Size and root of a log at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +68,12 @@ pub enum TrustError {
     OtherLog {
         /// Name of the key.
         expected: KeyName,
+        /// Origin in the checkpoint.
+        found: KeyName,
+    },
+    /// None of the keys is of the log that the checkpoint speaks for.
+    #[error("trusting a checkpoint: `{found}` is not a log that is known here")]
+    UnknownLog {
         /// Origin in the checkpoint.
         found: KeyName,
     },
@@ -134,6 +144,15 @@ impl SignedCheckpoint {
         &self.checkpoint
     }
 
+    /// Adds a signature line, such as a witness's.
+    ///
+    /// # Errors
+    ///
+    /// When the note has as many lines as are read, or becomes too long to be read.
+    pub fn append(&mut self, signature: Signature) -> Result<(), NoteError> {
+        self.note.append(signature)
+    }
+
     /// Checks that the log of this key signed it.
     ///
     /// # Errors
@@ -148,5 +167,41 @@ impl SignedCheckpoint {
         }
         self.note.verify(key)?;
         Ok(&self.checkpoint)
+    }
+
+    /// Checks that its log signed it with one of several keys, as while keys change over.
+    ///
+    /// Keys of other logs are passed over.
+    ///
+    /// # Errors
+    ///
+    /// When no key is of its log, no line is by these keys, or any line by them is bad.
+    pub fn verify_any<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a VerifyingKey>,
+    ) -> Result<&Checkpoint, TrustError> {
+        let origin = &self.checkpoint.origin;
+        let mut missing = None;
+        let mut is_signed = false;
+        for key in keys.into_iter().filter(|key| key.name() == origin) {
+            match self.note.verify(key) {
+                Ok(()) => is_signed = true,
+                Err(error @ SignatureError::NotSigned { .. }) => missing = Some(error),
+                Err(error @ SignatureError::Bad { .. }) => return Err(error.into()),
+            }
+        }
+        match missing {
+            _ if is_signed => Ok(&self.checkpoint),
+            Some(error) => Err(error.into()),
+            None => Err(TrustError::UnknownLog {
+                found: origin.clone(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for SignedCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.note, f)
     }
 }

@@ -12,6 +12,7 @@
 pub mod book;
 pub mod chain;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod entry;
 pub mod fields;
 pub mod hash;
@@ -20,12 +21,15 @@ pub mod note;
 pub mod payload;
 pub mod period;
 pub mod person;
+pub mod policy;
+pub mod proof;
 pub mod receipt;
 pub mod record;
 pub mod row;
 pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 
 mod cbor;
 mod encoding;

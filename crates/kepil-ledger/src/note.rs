@@ -4,8 +4,10 @@
 //! ignored; a bad signature under a known key makes the whole note bad.
 
 mod key;
+pub(crate) mod vkey;
 
 pub use key::{KeyError, KeyId, KeyName, Signer, VerifyingKey};
+pub use vkey::SignatureType;
 
 use std::fmt;
 
@@ -94,8 +96,19 @@ pub fn parse(bytes: &[u8]) -> Result<Note, NoteError> {
     }
     // The text keeps its final newline; the last empty line parts it from the signatures.
     let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::NoSignatures)?;
-    let lines = lines.strip_suffix('\n').ok_or(NoteError::NoSignatures)?;
+    Ok(Note {
+        text: format!("{text}\n"),
+        signatures: parse_signatures(lines)?,
+    })
+}
 
+/// Reads signature lines alone, each with its newline, as a witness answers them.
+///
+/// # Errors
+///
+/// When there is none, there are too many, or a line is malformed.
+pub fn parse_signatures(lines: &str) -> Result<Vec<Signature>, NoteError> {
+    let lines = lines.strip_suffix('\n').ok_or(NoteError::NoSignatures)?;
     let mut signatures = Vec::new();
     for (at, line) in lines.split('\n').enumerate() {
         if at == MAX_SIGNATURES {
@@ -105,10 +118,7 @@ pub fn parse(bytes: &[u8]) -> Result<Note, NoteError> {
             Signature::parse(line).ok_or(NoteError::MalformedSignature { line: at + 1 })?;
         signatures.push(signature);
     }
-    Ok(Note {
-        text: format!("{text}\n"),
-        signatures,
-    })
+    Ok(signatures)
 }
 
 impl Note {
@@ -122,6 +132,27 @@ impl Note {
     #[must_use]
     pub fn signatures(&self) -> &[Signature] {
         &self.signatures
+    }
+
+    /// Adds a signature line at the end; one that is there already is not added again.
+    ///
+    /// # Errors
+    ///
+    /// When the note has as many lines as are read, or becomes too long to be read.
+    pub fn append(&mut self, signature: Signature) -> Result<(), NoteError> {
+        if self.signatures.contains(&signature) {
+            return Ok(());
+        }
+        if self.signatures.len() >= MAX_SIGNATURES {
+            return Err(NoteError::TooManySignatures);
+        }
+        self.signatures.push(signature);
+        let found = self.to_string().len();
+        if found > MAX_NOTE_BYTES {
+            self.signatures.pop();
+            return Err(NoteError::TooLong { found });
+        }
+        Ok(())
     }
 
     /// Checks that the note is signed by a key.
@@ -155,6 +186,15 @@ impl fmt::Display for Note {
 }
 
 impl Signature {
+    pub(crate) const fn new(name: KeyName, id: KeyId, bytes: Vec<u8>) -> Self {
+        Self { name, id, bytes }
+    }
+
+    /// What stands after the key id.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Reads one signature line, without its newline.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {

@@ -6,11 +6,8 @@ use std::str::FromStr;
 use ed25519_dalek::Signer as _;
 
 use super::Signature;
-use crate::encoding::{array_from_base64, from_base64, to_base64};
+use super::vkey::{self, SignatureType, Vkey};
 use crate::hash::sha256;
-
-/// Signature type byte of plain Ed25519 over the note text.
-const ED25519: u8 = 0x01;
 
 /// Name of a key, best a web address without scheme such as `access.example.kz/2026h2`.
 ///
@@ -51,13 +48,17 @@ pub enum KeyError {
     /// The text is not `name+id+key`.
     #[error("reading a verifier key: it is not name+id+key")]
     Malformed,
-    /// The key is of a signature type other than Ed25519.
-    #[error("reading the verifier key of `{name}`: signature type {code:#04x} is not supported")]
+    /// The key is of a signature type that does not serve here.
+    #[error(
+        "reading the verifier key of `{name}`: signature type {code:#04x} does not serve here, {expected} does"
+    )]
     UnsupportedType {
         /// Name of the key.
         name: KeyName,
         /// The type byte.
         code: u8,
+        /// The type bytes that would do.
+        expected: &'static str,
     },
     /// The id does not belong to the name and the key.
     #[error("reading the verifier key of `{name}`: the id does not match")]
@@ -68,6 +69,12 @@ pub enum KeyError {
     /// The 32 bytes are not a point of the curve, or one of its weak points.
     #[error("reading the verifier key of `{name}`: it is not a sound Ed25519 key")]
     UnsoundKey {
+        /// Name of the key.
+        name: KeyName,
+    },
+    /// An ML-DSA-44 cosignature has room for a name of 255 bytes.
+    #[error("reading a cosigner's key: the name `{name}` has more than 255 bytes")]
+    LongName {
         /// Name of the key.
         name: KeyName,
     },
@@ -115,9 +122,8 @@ impl KeyId {
         &self.0
     }
 
-    fn of(name: &KeyName, key: &ed25519_dalek::VerifyingKey) -> Self {
-        let hash = sha256(&[name.0.as_bytes(), b"\n", &[ED25519], key.as_bytes()]);
-        let [a, b, c, d, ..] = hash;
+    pub(crate) fn of(name: &KeyName, kind: SignatureType, public: &[u8]) -> Self {
+        let [a, b, c, d, ..] = sha256(&[name.0.as_bytes(), b"\n", &[kind.code()], public]);
         Self([a, b, c, d])
     }
 }
@@ -137,35 +143,24 @@ impl fmt::Debug for KeyId {
 impl VerifyingKey {
     fn new(name: KeyName, key: ed25519_dalek::VerifyingKey) -> Self {
         Self {
-            id: KeyId::of(&name, &key),
+            id: KeyId::of(&name, SignatureType::Ed25519, key.as_bytes()),
             name,
             key,
         }
     }
 
-    /// Reads a vkey: `name+<key id, 8 hex digits>+base64(type ‖ public key)`.
+    /// Reads a vkey of type 0x01: `name+<key id, 8 hex digits>+base64(type ‖ public key)`.
     ///
     /// # Errors
     ///
     /// When it is malformed, of another type, or its id does not match.
     pub fn parse(vkey: &str) -> Result<Self, KeyError> {
-        let (name, rest) = vkey.split_once('+').ok_or(KeyError::Malformed)?;
-        let (id, encoded) = rest.split_once('+').ok_or(KeyError::Malformed)?;
-        let name = KeyName::new(name)?;
-        let typed = from_base64(encoded).ok_or(KeyError::Malformed)?;
-        let (&code, _) = typed.split_first().ok_or(KeyError::Malformed)?;
-        if code != ED25519 {
-            return Err(KeyError::UnsupportedType { name, code });
+        let vkey = Vkey::parse(vkey)?;
+        if vkey.code != SignatureType::Ed25519.code() {
+            return Err(vkey.unsupported("0x01"));
         }
-        let [_, bytes @ ..]: [u8; 33] = array_from_base64(encoded).ok_or(KeyError::Malformed)?;
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes)
-            .ok()
-            .filter(|key| !key.is_weak())
-            .ok_or_else(|| KeyError::UnsoundKey { name: name.clone() })?;
-        let parsed = Self::new(name, key);
-        if parsed.id.to_string() != id {
-            return Err(KeyError::IdMismatch { name: parsed.name });
-        }
+        let parsed = Self::new(vkey.name.clone(), vkey.ed25519()?);
+        vkey.expect_id(parsed.id)?;
         Ok(parsed)
     }
 
@@ -179,6 +174,11 @@ impl VerifyingKey {
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// The public key itself, to tell the same key under two names.
+    pub(crate) fn public_bytes(&self) -> &[u8] {
+        self.key.as_bytes()
     }
 
     /// True when the bytes are this key's signature over the text (RFC 8032, strict).
@@ -198,8 +198,8 @@ impl FromStr for VerifyingKey {
 
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed = [[ED25519].as_slice(), self.key.as_bytes()].concat();
-        write!(f, "{}+{}+{}", self.name, self.id, to_base64(&typed))
+        let kind = SignatureType::Ed25519;
+        vkey::write(f, &self.name, self.id, kind, self.key.as_bytes())
     }
 }
 
@@ -228,11 +228,7 @@ impl Signer {
     #[must_use]
     pub fn sign(&self, text: &str) -> Signature {
         let bytes = self.key.sign(text.as_bytes()).to_bytes().to_vec();
-        Signature {
-            name: self.public.name.clone(),
-            id: self.public.id,
-            bytes,
-        }
+        Signature::new(self.public.name.clone(), self.public.id, bytes)
     }
 }
 

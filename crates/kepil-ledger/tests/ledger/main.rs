@@ -1,6 +1,8 @@
 //! Tests of the ledger's formats, proofs and checks.
 
 #[cfg(test)]
+mod cosignature;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod map;
@@ -8,6 +10,10 @@ mod map;
 mod note;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod receipt;
 #[cfg(test)]
@@ -18,3 +24,5 @@ mod tree;
 mod vectors;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod witness;

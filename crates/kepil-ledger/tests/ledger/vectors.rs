@@ -16,7 +16,7 @@ use kepil_ledger::tree::{
     verify_inclusion,
 };
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub fn bytes(hex: &str) -> Vec<u8> {
     let (pairs, []) = hex.as_bytes().as_chunks::<2>() else {
         panic!("odd number of digits")
     };
@@ -155,9 +155,10 @@ fn section_17_log_root_and_inclusion_path_3() {
     verify_inclusion(&leaves[3], 3, 4, &path, &log_root).unwrap();
 }
 
-const VKEY: &str = "example.org/kepil/test+b7ed0fb4+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c";
+pub const VKEY: &str =
+    "example.org/kepil/test+b7ed0fb4+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c";
 
-const CHECKPOINT: &str = "example.org/kepil/test\n\
+pub const CHECKPOINT: &str = "example.org/kepil/test\n\
     4\n\
     eG2lN/HXk4A/YDrmbCi4V/QEXAP5A2hVSlBdrOONjgQ=\n\
     \n\
