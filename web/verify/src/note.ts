@@ -93,7 +93,10 @@ export function parseProofFile(file: string): ProofFile {
   const after = (line: string, word: string): string => (line.startsWith(word) ? line.slice(word.length) : "?");
   const extra = unbase64(after(extraLine, "extra "));
   const index = decimal(after(indexLine, "index "));
-  form(first === "c2sp.org/tlog-proof@v1" && extra !== undefined && index !== undefined && hashes.length <= 64, "proof");
+  form(
+    first === "c2sp.org/tlog-proof@v1" && extra !== undefined && index !== undefined && hashes.length <= 64,
+    "proof",
+  );
   const path = hashes.map((line) => {
     const hash = unbase64(line);
     form(hash?.length === 32, "proof");

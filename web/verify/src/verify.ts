@@ -227,7 +227,11 @@ async function checkSignatures(policy: Policy, checkpoint: Checkpoint, now: numb
   const logs = policy.logs.filter((key) => key.name === origin);
   must(logs.length > 0, "other_log", origin);
 
-  const signers = async (keys: Key[], type: number, code: "log_signature" | "cosignature"): Promise<Map<Key, number>> => {
+  const signers = async (
+    keys: Key[],
+    type: number,
+    code: "log_signature" | "cosignature",
+  ): Promise<Map<Key, number>> => {
     const times = new Map<Key, number>();
     for (const key of keys.filter((key) => key.type === type)) {
       for (const line of signatures.filter(({ name, id }) => name === key.name && id === key.id)) {
@@ -309,8 +313,7 @@ async function checkNotice(
   now: number,
 ): Promise<OpenedRow> {
   const { notice } = row;
-  const inLog =
-    notice.index <= covers && (await leadsToRoot(notice.leaf, notice.index, notice.path, checkpoint));
+  const inLog = notice.index <= covers && (await leadsToRoot(notice.leaf, notice.index, notice.path, checkpoint));
   if (row.state === "erased") {
     const leaf = parseErasure(notice.leaf);
     must(inLog && leaf !== undefined && leaf.first <= index && index <= leaf.last, "notice", name(row));

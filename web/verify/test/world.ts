@@ -143,7 +143,9 @@ export function hchacha20(key: Uint8Array, nonce: Uint8Array): Buffer {
 
 export function xseal(key: Uint8Array, nonce: Uint8Array, plain: Uint8Array): Buffer {
   const inner = Buffer.concat([Buffer.alloc(4), nonce.subarray(16)]);
-  const cipher = createCipheriv("chacha20-poly1305", hchacha20(key, nonce.subarray(0, 16)), inner, { authTagLength: 16 });
+  const cipher = createCipheriv("chacha20-poly1305", hchacha20(key, nonce.subarray(0, 16)), inner, {
+    authTagLength: 16,
+  });
   return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
@@ -208,7 +210,8 @@ interface Placed {
 }
 
 export function mapRoot(all: Placed[], depth: number, level = 0): Buffer {
-  if (level >= depth && all.length === 0) return zero;
+  // Above the depth too: nothing below means both children zero, down to the bottom.
+  if (all.length === 0) return zero;
   if (level >= depth && all.length === 1) return all[0]!.leaf;
   const [left, right] = [0, 1].map((bit) =>
     mapRoot(
@@ -349,6 +352,8 @@ export interface Options {
   cosigned?: (number | null)[];
   /** Day of the keeping back. */
   until?: number;
+  /** Changes a record of the person before it is signed. */
+  record?: (record: RecordIn, i: number) => RecordIn;
 }
 
 export interface World {
@@ -384,7 +389,7 @@ export function samplePayload(i: number, time: number): Map<number, Item> {
 
 const cosigners = [...witnesses, auditor];
 
-export function sign_(parts: Parts, cosigned: (number | null)[]): void {
+export function signAll(parts: Parts, cosigned: (number | null)[]): void {
   parts.lines = [logLine(log, parts.body)];
   cosigned.forEach((time, i) => {
     if (time !== null) parts.lines.push(cosignLine(cosigners[i]!, parts.body, time));
@@ -394,22 +399,21 @@ export function sign_(parts: Parts, cosigned: (number | null)[]): void {
 /** Seals a changed list of leaves again: root, paths, signatures. The head stays the last leaf. */
 export function reseal(world: World, cosigned?: (number | null)[]): void {
   const { parts, leaves } = world;
+  for (const row of parts.rows) if (row.state !== 1) leaves[row.notice] = row.leaf;
   leaves[leaves.length - 1] = parts.head;
   parts.index = leaves.length - 1;
   parts.path = treePath(parts.index, leaves);
-  for (const row of parts.rows) {
-    if (row.state === 1) continue;
-    leaves[row.notice] = row.leaf;
-    row.path = treePath(row.notice, leaves);
-  }
-  parts.path = treePath(parts.index, leaves);
   for (const row of parts.rows) if (row.state !== 1) row.path = treePath(row.notice, leaves);
   parts.body = bodyText(origin, leaves.length, treeHash(leaves));
-  sign_(parts, cosigned ?? [now - 30, now - 20, now - 10, now - 40]);
+  signAll(parts, cosigned ?? [now - 30, now - 20, now - 10, now - 40]);
 }
 
 export function makeWorld(options: Options = {}): World {
-  const { states = ["shown", "erased", "shown", "deferred", "none", "withheld", "shown"], people = 5, depth = 3 } = options;
+  const {
+    states = ["shown", "erased", "shown", "deferred", "none", "withheld", "shown"],
+    people = 5,
+    depth = 3,
+  } = options;
   const until = options.until ?? now - 1;
   const secret = secretOf(0);
   const leaves: Buffer[] = [Buffer.concat([u8(7), sha256(Buffer.from(anchorText))])];
@@ -423,7 +427,8 @@ export function makeWorld(options: Options = {}): World {
       const time = Date.UTC(2026, 10, 10 + (i % 10), 9, 0, i % 60) + i;
       const plain = pad(cborBytes(samplePayload(i, time)));
       const label = `${person}/${i}`;
-      const made = makeRecord({
+      const change = person === 0 && options.record ? options.record : (record: RecordIn) => record;
+      const record: RecordIn = {
         secret: secretOf(person),
         period,
         type: i % 3 === 2 ? 2 : 1,
@@ -433,7 +438,8 @@ export function makeWorld(options: Options = {}): World {
         salt: random(`salt ${label}`, 32),
         blind: random(`blind ${label}`, 32),
         nonce: random(`nonce ${label}`, 24),
-      });
+      };
+      const made = makeRecord(change(record, i));
       lists[person]!.push({ index: leaves.length, commitment: made.commitment });
       leaves.push(accessLeaf(made.commitment));
       if (person === 0) own.push(made.row);
@@ -456,7 +462,12 @@ export function makeWorld(options: Options = {}): World {
       rows.push({ position, state: 2, notice, leaf, path: [] });
     } else {
       const [salt, ground] = [random(`basis ${position}`, 32), Buffer.from("Сот қаулысы, case 12")];
-      const leaf = keepingLeaf(state === "deferred" ? 1 : 2, index, state === "deferred" ? until : 0, hmac(salt, ground));
+      const leaf = keepingLeaf(
+        state === "deferred" ? 1 : 2,
+        index,
+        state === "deferred" ? until : 0,
+        hmac(salt, ground),
+      );
       leaves.push(leaf);
       rows.push({ position, state: 3, notice, leaf, path: [], salt, ground });
     }
