@@ -1,0 +1,106 @@
+// C2SP: signed-note keys, tlog-checkpoint, tlog-cosignature 0x04, tlog-proof. All strict.
+import { type Bytes, concat, decimal, hex, unbase64, utf8 } from "./bytes.ts";
+import { ed25519, sha256 } from "./crypto.ts";
+import { form } from "./fault.ts";
+
+export const ed25519Log = 0x01;
+export const ed25519Cosigner = 0x04;
+/** Both logs and cosigners may sign so. WebCrypto cannot check it. */
+export const mlDsa44 = 0x06;
+
+/** More lines than this are refused, so that a file cannot ask for endless work. */
+const mostSignatures = 100;
+
+export interface Key {
+  name: string;
+  id: string;
+  type: number;
+  key: Bytes;
+}
+
+export async function parseKey(vkey: string, types: number[], at: string): Promise<Key> {
+  const parts = /^([^+\p{White_Space}]+)\+([0-9a-f]{8})\+(.+)$/u.exec(vkey);
+  const coded = parts && unbase64(parts[3]!);
+  form(!!coded, at);
+  const [type, key] = [coded[0]!, coded.subarray(1)];
+  form(types.includes(type) && key.length === (type === mlDsa44 ? 1312 : 32), at);
+  const name = parts![1]!;
+  const id = hex((await sha256(utf8(name), 10, coded)).subarray(0, 4));
+  form(id === parts![2], at);
+  return { name, id, type, key };
+}
+
+export interface Signature {
+  name: string;
+  id: string;
+  bytes: Bytes;
+}
+
+export interface Checkpoint {
+  body: Bytes;
+  origin: string;
+  size: number;
+  root: Bytes;
+  signatures: Signature[];
+}
+
+function parseSignature(line: string): Signature {
+  const parts = /^— ([^+\p{White_Space}]+) (.+)$/u.exec(line);
+  const coded = parts && unbase64(parts[2]!);
+  form(!!coded && coded.length > 4, "signature");
+  return { name: parts![1]!, id: hex(coded.subarray(0, 4)), bytes: coded.subarray(4) };
+}
+
+/** Three lines, an empty one, signatures. Extension lines are refused. */
+export function parseCheckpoint(note: string): Checkpoint {
+  // Lone surrogates have no UTF-8; they would all be signed as the same character.
+  const clean = !/[\0-\x09\x0b-\x1f\u{d800}-\u{dfff}]/u.test(note);
+  const [origin, digits = "", coded = "", gap, ...lines] = note.split("\n");
+  const [size, root] = [decimal(digits), unbase64(coded)];
+  const end = lines.pop();
+  form(
+    clean && !!origin && gap === "" && end === "" && lines.length > 0 && lines.length <= mostSignatures,
+    "checkpoint",
+  );
+  // Not even an absurd log reaches 2^53 leaves; above it numbers would lie.
+  form(size !== undefined && size < Infinity && root?.length === 32, "checkpoint");
+  const body = utf8(`${origin}\n${digits}\n${coded}\n`);
+  return { body, origin, size, root, signatures: lines.map(parseSignature) };
+}
+
+/**
+ * The time a cosigner states, 0 for a log's own signature, which states none;
+ * nothing if the signature is not good.
+ */
+export async function signedAt({ type, key }: Key, { bytes }: Signature, body: Bytes): Promise<number | undefined> {
+  const stamp = type === ed25519Cosigner ? 8 : 0;
+  if (bytes.length !== stamp + 64) return undefined;
+  const time = stamp ? new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0) : 0n;
+  const message = stamp ? concat(utf8(`cosignature/v1\ntime ${time}\n`), body) : body;
+  return (await ed25519(key, bytes.subarray(stamp), message)) ? Number(time) : undefined;
+}
+
+export interface ProofFile {
+  extra: Bytes;
+  index: number;
+  path: Bytes[];
+  checkpoint: Checkpoint;
+}
+
+export function parseProofFile(file: string): ProofFile {
+  const cut = file.indexOf("\n\n");
+  const [first, extraLine = "", indexLine = "", ...hashes] = file.slice(0, Math.max(cut, 0)).split("\n");
+  const after = (line: string, word: string): string => (line.startsWith(word) ? line.slice(word.length) : "?");
+  const extra = unbase64(after(extraLine, "extra "));
+  const index = decimal(after(indexLine, "index "));
+  form(
+    first === "c2sp.org/tlog-proof@v1" && extra !== undefined && index !== undefined && hashes.length <= 64,
+    "proof",
+  );
+  const path = hashes.map((line) => {
+    const hash = unbase64(line);
+    form(hash?.length === 32, "proof");
+    return hash;
+  });
+  return { extra, index, path, checkpoint: parseCheckpoint(file.slice(cut + 2)) };
+}
