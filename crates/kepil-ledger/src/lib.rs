@@ -12,6 +12,7 @@
 pub mod checkpoint;
 pub mod entry;
 pub mod hash;
+pub mod keytree;
 pub mod note;
 pub mod receipt;
 pub mod tile;

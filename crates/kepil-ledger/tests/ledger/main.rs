@@ -1,6 +1,8 @@
 //! Tests of the ledger's formats, proofs and checks.
 
 #[cfg(test)]
+mod keytree;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod note;
