@@ -17,6 +17,7 @@ pub mod entry;
 pub mod fields;
 pub mod hash;
 pub mod map;
+pub mod keytree;
 pub mod note;
 pub mod payload;
 pub mod period;

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod cosignature;
+mod keytree;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
