@@ -9,9 +9,11 @@
 //! Time, keys and salts come in as values: this crate knows no clock, no
 //! randomness and no file system, so that every result can be replayed.
 
+pub mod anchor;
 pub mod book;
 pub mod chain;
 pub mod checkpoint;
+pub mod completeness;
 pub mod cosignature;
 pub mod entry;
 pub mod fields;

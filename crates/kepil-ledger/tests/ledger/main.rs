@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod cosignature;
+#[cfg(test)]
 mod keytree;
 #[cfg(test)]
 mod log;
