@@ -18,15 +18,16 @@ export interface Key {
   key: Bytes;
 }
 
+// Lines are split, not matched: a pattern that may step back fails on very long ones.
+const goodName = (name: string): boolean => name !== "" && !/[+\p{White_Space}]/u.test(name);
+
 export async function parseKey(vkey: string, types: number[], at: string): Promise<Key> {
-  const parts = /^([^+\p{White_Space}]+)\+([0-9a-f]{8})\+(.+)$/u.exec(vkey);
-  const coded = parts && unbase64(parts[3]!);
-  form(!!coded, at);
+  const [name = "", id, ...rest] = vkey.split("+");
+  const coded = unbase64(rest.join("+"));
+  form(goodName(name) && !!coded, at);
   const [type, key] = [coded[0]!, coded.subarray(1)];
   form(types.includes(type) && key.length === (type === mlDsa44 ? 1312 : 32), at);
-  const name = parts![1]!;
-  const id = hex((await sha256(utf8(name), 10, coded)).subarray(0, 4));
-  form(id === parts![2], at);
+  form(id === hex((await sha256(utf8(name), 10, coded)).subarray(0, 4)), at);
   return { name, id, type, key };
 }
 
@@ -45,10 +46,10 @@ export interface Checkpoint {
 }
 
 function parseSignature(line: string): Signature {
-  const parts = /^— ([^+\p{White_Space}]+) (.+)$/u.exec(line);
-  const coded = parts && unbase64(parts[2]!);
-  form(!!coded && coded.length > 4, "signature");
-  return { name: parts![1]!, id: hex(coded.subarray(0, 4)), bytes: coded.subarray(4) };
+  const [dash, name = "", coded = "", ...rest] = line.split(" ");
+  const bytes = unbase64(coded);
+  form(dash === "—" && goodName(name) && !!bytes && bytes.length > 4 && !rest.length, "signature");
+  return { name, id: hex(bytes.subarray(0, 4)), bytes: bytes.subarray(4) };
 }
 
 /** Three lines, an empty one, signatures. Extension lines are refused. */
@@ -57,13 +58,9 @@ export function parseCheckpoint(note: string): Checkpoint {
   const clean = !/[\0-\x09\x0b-\x1f\u{d800}-\u{dfff}]/u.test(note);
   const [origin, digits = "", coded = "", gap, ...lines] = note.split("\n");
   const [size, root] = [decimal(digits), unbase64(coded)];
-  const end = lines.pop();
-  form(
-    clean && !!origin && gap === "" && end === "" && lines.length > 0 && lines.length <= mostSignatures,
-    "checkpoint",
-  );
+  const shaped = clean && gap === "" && lines.pop() === "" && lines.length > 0 && lines.length <= mostSignatures;
   // Not even an absurd log reaches 2^53 leaves; above it numbers would lie.
-  form(size !== undefined && size < Infinity && root?.length === 32, "checkpoint");
+  form(shaped && !!origin && size !== undefined && size < Infinity && root?.length === 32, "checkpoint");
   const body = utf8(`${origin}\n${digits}\n${coded}\n`);
   return { body, origin, size, root, signatures: lines.map(parseSignature) };
 }

@@ -46,9 +46,9 @@ export async function parsePolicy(policy: string): Promise<Policy> {
     };
 
     const { length } = rest;
-    if (word === "log" && (length === 1 || length === 2)) {
+    if (word === "log" && length > 0 && length < 3) {
       await add(found.logs, rest[0]!, [ed25519Log, mlDsa44]);
-    } else if (word === "witness" && (length === 2 || length === 3)) {
+    } else if (word === "witness" && length > 1 && length < 4) {
       define(rest[0]!, { key: await add(found.witnesses, rest[1]!, [ed25519Cosigner, mlDsa44]) });
     } else if (word === "group" && length >= 3) {
       const [name, count, ...members] = rest as [string, string, ...string[]];

@@ -27,6 +27,34 @@ test("the bundle imports nothing and exports one function", async () => {
   assert.equal((await verifyCompleteness(w.inputOf(w.makeWorld()))).code, "ok");
 });
 
+test("a browser that lacks something is told apart from a bad proof", async () => {
+  const real = globalThis.crypto;
+  const without = async (crypto: unknown, name: string): Promise<Result> => {
+    Object.defineProperty(globalThis, "crypto", { value: crypto, configurable: true });
+    try {
+      // The query makes it a module of its own, which looks for WebCrypto anew.
+      const made = await import(`${pathToFileURL(resolve("dist/verify.js")).href}?${name}`);
+      return await (made as { verifyCompleteness: (input: Input) => Promise<Result> }).verifyCompleteness(input);
+    } finally {
+      Object.defineProperty(globalThis, "crypto", { value: real, configurable: true });
+    }
+  };
+  const input = w.inputOf(w.makeWorld());
+  assert.deepEqual(await without(undefined, "none"), { code: "unsupported", at: "WebCrypto" });
+  assert.deepEqual(await without({}, "insecure"), { code: "unsupported", at: "WebCrypto" });
+  const { subtle } = real;
+  const older = {
+    digest: subtle.digest.bind(subtle),
+    sign: subtle.sign.bind(subtle),
+    verify: subtle.verify.bind(subtle),
+    importKey: (...call: Parameters<SubtleCrypto["importKey"]>) =>
+      (call[2] as unknown) === "Ed25519"
+        ? Promise.reject(new DOMException("Unrecognized name", "NotSupportedError"))
+        : (subtle.importKey as (...call: unknown[]) => unknown).apply(subtle, call),
+  };
+  assert.deepEqual(await without({ subtle: older }, "older"), { code: "unsupported", at: "Ed25519" });
+});
+
 test("the lock file names no host", () => {
   assert.doesNotMatch(readFileSync("package-lock.json", "utf8"), /"resolved"/);
 });

@@ -102,6 +102,12 @@ test("malformed: the input itself", async () => {
   assert.equal((await verifyCompleteness({} as Input)).code, "malformed");
 });
 
+test("malformed: a file too long to look at", async () => {
+  const long = (bytes: number) => changed((p) => p.lines.push(w.noteLine("x", w.fill(0, 4), w.fill(0, bytes))));
+  await gives("ok", "12 MiB", long(9 << 20));
+  await gives("malformed", "more than 16 MiB", long(12 << 20));
+});
+
 test("other_log", async () => {
   const other = w.signer("other.example/log", 1, w.fill(1));
   const policy = w.policyText.replace(w.log.vkey, other.vkey);

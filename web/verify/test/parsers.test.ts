@@ -283,8 +283,11 @@ test("blocks", async () => {
   await refuses(() => parse(w.blockBytes(rows(1, 1))), "a row twice");
   await refuses(() => parse(w.blockBytes(rows(2, 1))), "rows descending");
   await refuses(() => parse(w.blockBytes(rows(7))), "a row beyond the list");
-  for (const state of [0, 4, 255]) {
-    const odd = { ...world.parts, rows: [{ ...world.parts.rows[1]!, state }] } as unknown as w.Parts;
-    await refuses(() => parse(w.blockBytes(odd)), `state ${state}`);
-  }
+  // Laid out like a row kept back, so that only the state is wrong.
+  const kept = world.parts.rows.find((row) => row.state === 3)!;
+  const block = w.blockBytes({ ...world.parts, rows: [kept] });
+  const at = block.length - w.blockBytes({ ...world.parts, rows: [] }).length;
+  const state = block.length - at + 4;
+  assert.equal(block[state], 3);
+  for (const other of [0, 1, 2, 4, 255]) await refuses(() => parse(patched(block, state, other)), `state ${other}`);
 });
