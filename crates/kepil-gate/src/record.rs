@@ -16,6 +16,9 @@ pub struct Parties {
     /// The official, by the service's own pseudonym.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub official: String,
+    /// The mandate the official acts under.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mandate: String,
     /// The person, by the register's reference (never a national number).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub person: String,
@@ -42,6 +45,15 @@ pub struct Record {
     pub actor: String,
     /// The operation.
     pub operation: String,
+    /// The purpose.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub purpose: String,
+    /// The data categories asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
+    /// The fields asked for; none = all of the categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
     /// What was cited.
     pub cites: Vec<String>,
     /// The clock that ran.
@@ -106,6 +118,15 @@ impl Gate {
             who,
             actor: id("Actor", scene.actor),
             operation: id("Action", scene.operation),
+            purpose: match scene.facts.get(self.slots.purpose) {
+                Value::Id(ix) => id("Purpose", *ix),
+                _ => String::new(),
+            },
+            data: categories(self, &scene.facts),
+            fields: match scene.facts.get(self.slots.fields) {
+                Value::Strs(list) => list.iter().map(ToString::to_string).collect(),
+                _ => Vec::new(),
+            },
             cites: scene.citations.iter().map(|c| c.text(book)).collect(),
             clock: scene.clock.clone(),
             facts: encode(&scene.facts),

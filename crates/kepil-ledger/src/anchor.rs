@@ -57,6 +57,9 @@ impl Anchor {
             }
             last = rank;
         }
+        if anchor.law.is_empty() || anchor.policy.is_none() {
+            return Err(AnchorError { line: 2 });
+        }
         Ok(anchor)
     }
 
@@ -112,7 +115,10 @@ pub fn policy_hash(file: &[u8]) -> Hash {
 }
 
 fn is_hex(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn from_hex(text: &str) -> Option<Hash> {

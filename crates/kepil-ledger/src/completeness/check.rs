@@ -6,7 +6,7 @@ use super::{Completeness, NoticeProof, OpenedEntry, RowProof, ShownRow};
 use crate::anchor::Anchor;
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, TrustError};
-use crate::entry::{Commitment, ErasureDegree, KeepingKind, Leaf, MapHead};
+use crate::entry::{Commitment, ErasureDegree, KeepingKind, Leaf};
 use crate::hash;
 use crate::map::root_from_path;
 use crate::payload::{self, Payload, PayloadError};
@@ -145,17 +145,29 @@ impl FaultCode {
             Self::Malformed => "the file is not a completeness proof",
             Self::OtherLog => "the proof is of another log than the one you trust",
             Self::LogSignature => "the log did not sign this checkpoint",
-            Self::Cosignature => "a witness's or auditor's signature is bad or of an impossible time",
-            Self::Quorum => "too few witnesses and auditors vouch for this checkpoint: others may be shown another log",
-            Self::Stale => "the witnesses last saw this log too long ago: newer entries may be hidden",
-            Self::NotLast => "the proof does not end with the map's head: entries after it would be hidden",
+            Self::Cosignature => {
+                "a witness's or auditor's signature is bad or of an impossible time"
+            }
+            Self::Quorum => {
+                "too few witnesses and auditors vouch for this checkpoint: others may be shown another log"
+            }
+            Self::Stale => {
+                "the witnesses last saw this log too long ago: newer entries may be hidden"
+            }
+            Self::NotLast => {
+                "the proof does not end with the map's head: entries after it would be hidden"
+            }
             Self::Head => "the map's head is not one for this month and place",
             Self::Inclusion => "the map's head is not in the log",
             Self::Order => "the entries are out of order or lie beyond the map's head",
-            Self::Map => "the list is not the one in the map: an entry was left out, added or changed",
+            Self::Map => {
+                "the list is not the one in the map: an entry was left out, added or changed"
+            }
             Self::Row => "an entry is not what the log committed to, or cannot be opened",
             Self::Gate => "an entry is not signed by a gate that was known at its time",
-            Self::Notice => "an entry is said to be erased or kept back, and no notice in the log says so",
+            Self::Notice => {
+                "an entry is said to be erased or kept back, and no notice in the log says so"
+            }
             Self::Shrunk => "the log or the list is shorter than what you saw before",
         }
     }
@@ -193,20 +205,23 @@ pub fn check(file: &[u8], expected: &Expectation<'_>) -> Result<Verified, Fault>
     if content.period != expected.period {
         return Err(FaultCode::Head.into());
     }
-    let head_leaf = Leaf::parse(&content.head).ok();
-    let head = match &head_leaf {
-        Some(Leaf::MapHead(head)) => Some(head),
-        _ => None,
+    let (checkpoint, cosigned_until) = signed(&proof, expected)?;
+    let Ok(Leaf::MapHead(head)) = Leaf::parse(&content.head) else {
+        return Err(FaultCode::Head.into());
     };
-    let is_closed = head.is_some_and(|head| expected.period.is_closed_at(head.time));
-    let (checkpoint, cosigned_until) = signed(&proof, expected, head, is_closed)?;
+    // Under `quorum none` nobody but the log says a time.
+    let cosigned_until = cosigned_until.unwrap_or(head.time);
+    let is_closed = expected.period.is_closed_at(head.time);
+    if !is_closed && cosigned_until.saturating_add(expected.max_age) < expected.now {
+        return Err(FaultCode::Stale.into());
+    }
     if proof.index.checked_add(1) != Some(checkpoint.size) {
         return Err(FaultCode::NotLast.into());
     }
-    let head = head
-        .filter(|head| head.covers == proof.index)
+    let root = head
+        .root_of(expected.period)
+        .filter(|_| head.covers == proof.index)
         .ok_or(FaultCode::Head)?;
-    let root = head.root_of(expected.period).ok_or(FaultCode::Head)?;
     proof
         .verify_inclusion(&hash::leaf(&content.head))
         .map_err(|_| FaultCode::Inclusion)?;
@@ -255,18 +270,16 @@ pub fn check(file: &[u8], expected: &Expectation<'_>) -> Result<Verified, Fault>
     Ok(verified)
 }
 
-/// Steps 2 to 6: whose word the checkpoint is, and how old.
+/// Steps 2 to 5: whose word the checkpoint is, and until when the quorum vouches.
 fn signed<'a>(
     proof: &'a TlogProof,
     expected: &Expectation<'_>,
-    head: Option<&MapHead>,
-    is_closed: bool,
-) -> Result<(&'a Checkpoint, u64), Fault> {
+) -> Result<(&'a Checkpoint, Option<u64>), Fault> {
     let policy = expected.policy;
     let checkpoint = policy
         .verify_log(&proof.checkpoint)
         .map_err(|error| match error {
-            TrustError::OtherLog { .. } => FaultCode::OtherLog,
+            TrustError::OtherLog { .. } | TrustError::UnknownLog { .. } => FaultCode::OtherLog,
             TrustError::Signature(_) => FaultCode::LogSignature,
         })?;
     let cosignatures = policy
@@ -279,15 +292,7 @@ fn signed<'a>(
     if !policy.check(&cosignatures) {
         return Err(FaultCode::Quorum.into());
     }
-    // Under `quorum none` nobody but the log says a time.
-    let cosigned_until = policy
-        .cosigned_until(&cosignatures)
-        .or(head.map(|head| head.time))
-        .unwrap_or(0);
-    if !is_closed && cosigned_until.saturating_add(expected.max_age) < expected.now {
-        return Err(FaultCode::Stale.into());
-    }
-    Ok((checkpoint, cosigned_until))
+    Ok((checkpoint, policy.cosigned_until(&cosignatures)))
 }
 
 /// Steps 12 and 13.
@@ -357,7 +362,7 @@ impl ShownRow {
         expected: &Expectation<'_>,
     ) -> Result<Payload, FaultCode> {
         let plain = payload::open(expected.person.payload_key(), &self.nonce, &self.ciphertext)
-            .map_err(|PayloadError { .. }| FaultCode::Row)?;
+            .map_err(|_: PayloadError| FaultCode::Row)?;
         let record = Record {
             facts: Facts {
                 kind: self.kind,

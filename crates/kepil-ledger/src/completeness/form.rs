@@ -76,7 +76,10 @@ impl Completeness {
         let list = fields.bytes(count.checked_mul(ENTRY_BYTES)?)?;
         let entries = list.as_chunks::<ENTRY_BYTES>().0.iter().map(|entry| {
             let mut entry = Fields::new(entry);
-            Some((entry.u64()?, Commitment::from_hash(Hash::new(entry.array()?))))
+            Some((
+                entry.u64()?,
+                Commitment::from_hash(Hash::new(entry.array()?)),
+            ))
         });
         let entries: Vec<_> = entries.collect::<Option<_>>()?;
         let mut rows: Vec<(u32, RowProof)> = Vec::new();

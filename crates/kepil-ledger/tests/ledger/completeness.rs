@@ -1,0 +1,733 @@
+//! Completeness proofs, good and broken, on a small log made from fixed seeds.
+//!
+//! The same cases are written to `tests/vectors/completeness.json` for other
+//! implementations; `KEPIL_WRITE_VECTORS=1` writes the file anew.
+
+use std::path::PathBuf;
+
+use kepil_ledger::anchor::{Anchor, policy_hash};
+use kepil_ledger::book::Book;
+use kepil_ledger::checkpoint::Checkpoint;
+use kepil_ledger::completeness::{
+    Completeness, Expectation, FaultCode, Memory, NoticeProof, RowProof, ShownRow, Verified, check,
+};
+use kepil_ledger::cosignature::Cosigner;
+use kepil_ledger::entry::{
+    Commitment, ErasureDegree, ErasureNotice, KeepingBack, KeepingKind, Leaf,
+};
+use kepil_ledger::hash::Hash;
+use kepil_ledger::note::{KeyName, Signer};
+use kepil_ledger::payload::Payload;
+use kepil_ledger::period::Period;
+use kepil_ledger::person::PersonKeys;
+use kepil_ledger::policy::Policy;
+use kepil_ledger::proof::TlogProof;
+use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind, purpose_class};
+use kepil_ledger::row::{Outline, Row, RowSecrets};
+use kepil_ledger::tree::{MemoryTree, inclusion_path};
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_795_000_000; // 18 November 2026
+const SECRET_A: [u8; 32] = [0xa1; 32];
+const SECRET_B: [u8; 32] = [0xa2; 32];
+
+fn period() -> Period {
+    Period::of_secs(NOW)
+}
+
+fn name(name: &str) -> KeyName {
+    KeyName::new(name).unwrap()
+}
+
+/// The keys of everybody who signs.
+struct Signers {
+    log: Signer,
+    gate: GateSigner,
+    cosigners: Vec<Cosigner>,
+}
+
+impl Signers {
+    fn new() -> Self {
+        let cosigner = |of: &str, seed| Cosigner::from_ed25519_seed(name(of), &[seed; 32]);
+        Self {
+            log: Signer::from_seed(name("log.example/kepil"), &[0x01; 32]),
+            gate: GateSigner::from_seed(7, &[0x05; 32]),
+            cosigners: vec![
+                cosigner("w0.example", 0x0a),
+                cosigner("w1.example", 0x0b),
+                cosigner("w2.example", 0x0c),
+                cosigner("ombudsman.example", 0x0d),
+            ],
+        }
+    }
+
+    fn policy(&self) -> String {
+        let [w0, w1, w2, auditor] = [0, 1, 2, 3].map(|at| self.cosigners[at].key().to_string());
+        format!(
+            "log {}\nwitness w0 {w0}\nwitness w1 {w1}\nwitness w2 {w2}\nwitness auditor {auditor}\n\
+             group witnesses 2 w0 w1 w2\ngroup both all witnesses auditor\nquorum both\n",
+            self.log.verifying_key()
+        )
+    }
+
+    fn anchor(&self) -> Anchor {
+        Anchor {
+            law: "5a".repeat(32),
+            gates: vec![(1_700_000_000_000, self.gate.public())],
+            policy: Some(policy_hash(self.policy().as_bytes())),
+            next_log_keys: Vec::new(),
+        }
+    }
+
+    /// A checkpoint with the log's signature and cosignatures at the times given.
+    fn sign(&self, checkpoint: &Checkpoint, times: &[(usize, u64)]) -> String {
+        let mut text = checkpoint.sign(&self.log);
+        for (at, time) in times {
+            let line = self.cosigners[*at].sign(checkpoint, *time).unwrap();
+            text.push_str(&format!("{line}\n"));
+        }
+        text
+    }
+}
+
+/// A log with its private side.
+struct World {
+    signers: Signers,
+    leaves: Vec<Leaf>,
+    book: Book,
+    rows: Vec<(u64, Row)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self {
+            signers: Signers::new(),
+            leaves: Vec::new(),
+            book: Book::new(),
+            rows: Vec::new(),
+        };
+        for seed in [0xa1, 0xa2, 0xa3, 0xa4, 0xa5] {
+            let tag = PersonKeys::new([seed; 32]).tag(period());
+            world.book.enrol(period(), tag).unwrap();
+        }
+        world
+    }
+
+    /// Records an access about a person; gives its index.
+    fn access(&mut self, secret: [u8; 32]) -> u64 {
+        let index = self.leaves.len() as u64;
+        let person = PersonKeys::new(secret);
+        let seed = u8::try_from(index).unwrap();
+        let payload = Payload {
+            at_ms: (NOW - 500 + index) * 1000,
+            system: "KZ-TAX-01".to_owned(),
+            official: format!("official-{index}"),
+            operation: "view".to_owned(),
+            purpose: "tax_audit".to_owned(),
+            categories: vec!["address".to_owned(), "income".to_owned()],
+            tests: vec!["T01=pass".to_owned()],
+            verdict: "ok".to_owned(),
+            strict: "ok".to_owned(),
+            facts: vec![seed; 40],
+            ..Payload::default()
+        };
+        let outline = Outline {
+            kind: RecordKind::Access,
+            period: period(),
+            time_ms: payload.at_ms,
+            decision: DecisionCode::Permit,
+            purpose: purpose_class("tax_audit"),
+        };
+        let secrets = RowSecrets {
+            salt: [seed ^ 0x50; 32],
+            blind: [seed ^ 0xb0; 32],
+            nonce: [seed ^ 0x70; 24],
+        };
+        let row = Row::seal(&self.signers.gate, &person, outline, payload, &secrets);
+        let commitment = row.commitment();
+        self.leaves.push(Leaf::Access(commitment));
+        self.rows.push((index, row));
+        self.book
+            .step(period(), &person.tag(period()), index, &commitment, index)
+            .unwrap();
+        index
+    }
+
+    fn notice(&mut self, leaf: Leaf) -> u64 {
+        self.leaves.push(leaf);
+        self.leaves.len() as u64 - 1
+    }
+
+    /// Ends the log with a map head; gives what a proof of a person is made of.
+    fn head(&mut self, time: u64) -> u64 {
+        let covers = self.leaves.len() as u64;
+        let (head, _) = self.book.head(covers, time);
+        self.leaves.push(Leaf::MapHead(head));
+        covers
+    }
+
+    fn tree(&self) -> MemoryTree {
+        MemoryTree::new(self.leaves.iter().map(Leaf::hash).collect())
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            origin: name("log.example/kepil"),
+            size: self.leaves.len() as u64,
+            root: self.tree().root().unwrap(),
+        }
+    }
+
+    /// The proof of a person, with the rows shown that are asked for.
+    fn proof(&self, secret: [u8; 32], rows: bool) -> Parts {
+        let person = PersonKeys::new(secret);
+        let tag = person.tag(period());
+        let map = self.book.map(period()).unwrap();
+        let (_, path) = map.prove(&tag).unwrap();
+        let own: Vec<&(u64, Row)> = self
+            .rows
+            .iter()
+            .filter(|(_, row)| row.record.facts.tag == tag)
+            .collect();
+        let entries = own.iter().map(|(index, row)| (*index, row.commitment()));
+        let shown = own.iter().zip(0..).filter(|_| rows);
+        let index = self.leaves.len() as u64 - 1;
+        Parts {
+            content: Completeness {
+                period: period(),
+                path,
+                head: self.leaves.last().unwrap().to_bytes(),
+                entries: entries.collect(),
+                rows: shown
+                    .map(|((_, row), at)| (at, RowProof::Shown(ShownRow::from(row))))
+                    .collect(),
+            },
+            index,
+            path: inclusion_path(&self.tree(), index, index + 1).unwrap(),
+            checkpoint: self.signers.sign(
+                &self.checkpoint(),
+                &[(0, NOW - 4), (1, NOW - 9), (3, NOW - 30)],
+            ),
+        }
+    }
+
+    fn notice_proof(&self, index: u64) -> NoticeProof {
+        let size = self.leaves.len() as u64;
+        NoticeProof {
+            index,
+            leaf: self.leaves[usize::try_from(index).unwrap()].clone(),
+            path: inclusion_path(&self.tree(), index, size).unwrap(),
+        }
+    }
+}
+
+/// A proof file in parts, to be broken one at a time.
+#[derive(Clone)]
+struct Parts {
+    content: Completeness,
+    index: u64,
+    path: Vec<Hash>,
+    checkpoint: String,
+}
+
+impl Parts {
+    fn file(&self) -> String {
+        let checkpoint = kepil_ledger::checkpoint::parse(self.checkpoint.as_bytes()).unwrap();
+        TlogProof {
+            extra: Some(self.content.to_bytes()),
+            index: self.index,
+            path: self.path.clone(),
+            checkpoint,
+        }
+        .to_string()
+    }
+
+    fn broken(&self, change: impl FnOnce(&mut Self)) -> String {
+        let mut parts = self.clone();
+        change(&mut parts);
+        parts.file()
+    }
+}
+
+/// A case for this and other implementations.
+struct Case {
+    name: &'static str,
+    secret: [u8; 32],
+    now: u64,
+    memory: Option<Memory>,
+    file: String,
+    expected: &'static str,
+}
+
+fn shown(parts: &mut Parts, at: usize) -> &mut ShownRow {
+    match &mut parts.content.rows[at].1 {
+        RowProof::Shown(row) => row,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The world of the cases: five persons, seven accesses, two notices.
+fn world() -> (World, u64, u64) {
+    let mut world = World::new();
+    for secret in [
+        SECRET_A, SECRET_B, SECRET_A, SECRET_B, SECRET_A, SECRET_A, SECRET_B,
+    ] {
+        world.access(secret);
+    }
+    let erased = world.notice(Leaf::Erasure(ErasureNotice {
+        degree: ErasureDegree::Row,
+        first: 2,
+        last: 2,
+        rows: 1,
+        basis: Commitment::of(&[0x61; 32], b"PDL 18"),
+    }));
+    let kept = world.notice(Leaf::KeepingBack(KeepingBack {
+        kind: KeepingKind::Deferred,
+        index: 4,
+        until: NOW + 1000,
+        ground: Commitment::of(&[0x62; 32], b"order 17 of the court of Almaty"),
+    }));
+    world.head(NOW - 10);
+    (world, erased, kept)
+}
+
+fn cases() -> Vec<Case> {
+    let (world, erased, kept) = world();
+    let of_b = world.proof(SECRET_B, true);
+    let mut of_a = world.proof(SECRET_A, true);
+    of_a.content.rows[1].1 = RowProof::Erased(world.notice_proof(erased));
+    of_a.content.rows[2].1 = RowProof::KeptBack {
+        notice: world.notice_proof(kept),
+        salt: [0x62; 32],
+        ground: "order 17 of the court of Almaty".to_owned(),
+    };
+    let sign = |times: &[(usize, u64)]| world.signers.sign(&world.checkpoint(), times);
+    let memory = |entries: usize, size| Memory {
+        size,
+        entries: of_b.content.entries[..entries].to_vec(),
+    };
+    let case = |name, file: String, expected| Case {
+        name,
+        secret: SECRET_B,
+        now: NOW,
+        memory: None,
+        file,
+        expected,
+    };
+    let mut cases = vec![
+        case("all rows shown", of_b.file(), "ok"),
+        case(
+            "completeness alone",
+            world.proof(SECRET_B, false).file(),
+            "ok",
+        ),
+        Case {
+            secret: SECRET_A,
+            ..case("a row erased and one kept back", of_a.file(), "ok")
+        },
+        Case {
+            secret: SECRET_A,
+            now: NOW + 2000,
+            ..case("kept back beyond its day", of_a.file(), "ok")
+        },
+        Case {
+            secret: [0xa5; 32],
+            ..case(
+                "nobody used the data",
+                world.proof([0xa5; 32], true).file(),
+                "ok",
+            )
+        },
+        Case {
+            memory: Some(memory(2, 5)),
+            ..case("a list that grew", of_b.file(), "ok")
+        },
+        Case {
+            memory: Some(memory(3, 99)),
+            ..case("a log that shrank", of_b.file(), "shrunk")
+        },
+        Case {
+            memory: Some(Memory {
+                size: 3,
+                entries: of_a.content.entries.clone(),
+            }),
+            ..case("another list than before", of_b.file(), "shrunk")
+        },
+        Case {
+            secret: SECRET_A,
+            ..case("somebody else's proof", of_b.file(), "map")
+        },
+        case(
+            "no proof at all",
+            "c2sp.org/tlog-proof@v1\n".to_owned(),
+            "malformed",
+        ),
+        case(
+            "windows line ends",
+            of_b.file().replace('\n', "\r\n"),
+            "malformed",
+        ),
+        Case {
+            now: NOW + 7200,
+            ..case("witnesses saw it two hours ago", of_b.file(), "stale")
+        },
+    ];
+    let mut broken = |name, expected, change: &dyn Fn(&mut Parts)| {
+        cases.push(case(name, of_b.broken(change), expected));
+    };
+    broken("no auditor", "quorum", &|p| {
+        p.checkpoint = sign(&[(0, NOW - 4), (1, NOW - 4), (2, NOW - 4)])
+    });
+    broken("one witness only", "quorum", &|p| {
+        p.checkpoint = sign(&[(0, NOW - 4), (3, NOW - 4)])
+    });
+    broken("one witness twice", "quorum", &|p| {
+        p.checkpoint = sign(&[(0, NOW - 4), (0, NOW - 5), (3, NOW - 4)])
+    });
+    broken("an auditor that lags", "ok", &|p| {
+        p.checkpoint = sign(&[(0, NOW - 4), (2, NOW - 4), (3, NOW - 3000)])
+    });
+    broken("an auditor of yesterday", "stale", &|p| {
+        p.checkpoint = sign(&[(0, NOW - 4), (2, NOW - 4), (3, NOW - 86_400)])
+    });
+    broken("a witness from the future", "cosignature", &|p| {
+        p.checkpoint = sign(&[(0, NOW + 61), (1, NOW), (3, NOW)])
+    });
+    broken("a witness a little ahead", "ok", &|p| {
+        p.checkpoint = sign(&[(0, NOW + 60), (1, NOW), (3, NOW)])
+    });
+    broken(
+        "a witness's signature of another tree",
+        "cosignature",
+        &|p| {
+            let other = Checkpoint {
+                size: 4,
+                ..world.checkpoint()
+            };
+            let line = world.signers.cosigners[0].sign(&other, NOW).unwrap();
+            p.checkpoint = sign(&[(1, NOW), (3, NOW)]);
+            p.checkpoint.push_str(&format!("{line}\n"));
+        },
+    );
+    broken(
+        "the log's signature of another log",
+        "log_signature",
+        &|p| {
+            let other = Signer::from_seed(name("log.example/kepil"), &[0x02; 32]);
+            p.checkpoint = world.checkpoint().sign(&other);
+        },
+    );
+    broken("another log", "other_log", &|p| {
+        let origin = name("other.example/kepil");
+        let other = Signer::from_seed(origin.clone(), &[0x02; 32]);
+        p.checkpoint = Checkpoint {
+            origin,
+            ..world.checkpoint()
+        }
+        .sign(&other);
+    });
+    broken("a head that is not the last leaf", "not_last", &|p| {
+        p.index -= 1
+    });
+    broken("the path of another leaf", "inclusion", &|p| {
+        p.path.reverse()
+    });
+    broken("a head that covers less", "head", &|p| {
+        p.content.head[12] -= 1
+    });
+    broken("a head of another month", "head", &|p| {
+        p.content.head[4] -= 1
+    });
+    broken("an access in the place of the head", "head", &|p| {
+        p.content.head = world.leaves[0].to_bytes();
+    });
+    broken("the head of another time", "inclusion", &|p| {
+        p.content.head[20] ^= 1
+    });
+    broken("the newest entry hidden", "map", &|p| {
+        p.content.entries.pop();
+        p.content.rows.pop();
+    });
+    broken("an entry in the middle hidden", "map", &|p| {
+        p.content.entries.remove(1);
+        p.content.rows.remove(1);
+        p.content.rows[1].0 = 1;
+    });
+    broken("an entry added", "map", &|p| {
+        p.content
+            .entries
+            .insert(1, (2, Commitment::from_hash(Hash::new([9; 32]))));
+        p.content.rows.truncate(1);
+    });
+    broken("two entries swapped", "order", &|p| {
+        p.content.entries.swap(0, 1)
+    });
+    broken("an entry twice", "order", &|p| {
+        let first = p.content.entries[0];
+        p.content.entries.insert(0, first);
+    });
+    broken("an entry beyond the head", "order", &|p| {
+        p.content.entries[2].0 = p.index
+    });
+    broken("an entry at another index", "map", &|p| {
+        p.content.entries[0].0 = 0
+    });
+    broken("another map path", "map", &|p| {
+        let mut siblings = p.content.path.siblings().to_vec();
+        siblings[0] = Hash::new([7; 32]);
+        p.content.path = kepil_ledger::map::MapPath::new(siblings).unwrap();
+    });
+    broken("a row of another time", "row", &|p| {
+        shown(p, 0).time_ms += 1
+    });
+    broken("a row of another kind", "row", &|p| {
+        shown(p, 0).kind = RecordKind::Outcome
+    });
+    broken("a row of another decision", "row", &|p| {
+        shown(p, 1).decision = DecisionCode::Deny
+    });
+    broken("a row with another salt", "row", &|p| {
+        shown(p, 1).salt[31] ^= 1
+    });
+    broken("a row with another blind", "row", &|p| {
+        shown(p, 1).blind[0] ^= 1
+    });
+    broken("a row with a changed ciphertext", "row", &|p| {
+        shown(p, 2).ciphertext[5] ^= 1
+    });
+    broken("a row with another signature", "row", &|p| {
+        shown(p, 2).signature[5] ^= 1
+    });
+    broken("a row of another gate", "row", &|p| shown(p, 2).gate = 8);
+    broken("rows of two entries exchanged", "row", &|p| {
+        let first = p.content.rows[0].1.clone();
+        p.content.rows[0].1 = p.content.rows[1].1.clone();
+        p.content.rows[1].1 = first;
+    });
+    broken("an erasure without a notice for it", "notice", &|p| {
+        p.content.rows[0].1 = RowProof::Erased(world.notice_proof(erased));
+    });
+    broken("a notice that is not in the log", "notice", &|p| {
+        let mut notice = world.notice_proof(erased);
+        if let Leaf::Erasure(erasure) = &mut notice.leaf {
+            (erasure.first, erasure.last) = (1, 1);
+        }
+        p.content.rows[0].1 = RowProof::Erased(notice);
+    });
+    broken("a deferral of another entry", "notice", &|p| {
+        p.content.rows[0].1 = RowProof::KeptBack {
+            notice: world.notice_proof(kept),
+            salt: [0x62; 32],
+            ground: "order 17 of the court of Almaty".to_owned(),
+        };
+    });
+    let mut wrong_ground = of_a.clone();
+    if let RowProof::KeptBack { ground, .. } = &mut wrong_ground.content.rows[2].1 {
+        ground.push('0');
+    }
+    cases.push(Case {
+        secret: SECRET_A,
+        ..case(
+            "a deferral on another ground",
+            wrong_ground.file(),
+            "notice",
+        )
+    });
+
+    // A closed month: complete for good, however old the cosignatures.
+    let (mut closed, ..) = self::world();
+    closed.leaves.pop();
+    closed.head(period().end_secs() + 86_400 - 1);
+    let nearly = closed.proof(SECRET_B, true);
+    closed.leaves.pop();
+    let covers = closed.leaves.len() as u64;
+    let (_, path) = closed
+        .book
+        .map(period())
+        .unwrap()
+        .prove(&PersonKeys::new(SECRET_B).tag(period()))
+        .unwrap();
+    let (head, _) = closed.book.head(covers, period().end_secs() + 86_400);
+    closed.leaves.push(Leaf::MapHead(head));
+    let mut parts = Parts {
+        path: inclusion_path(&closed.tree(), covers, covers + 1).unwrap(),
+        ..of_b.clone()
+    };
+    parts.index = covers;
+    parts.content.path = path;
+    parts.content.head = closed.leaves.last().unwrap().to_bytes();
+    let then = period().end_secs() + 86_500;
+    parts.checkpoint = closed
+        .signers
+        .sign(&closed.checkpoint(), &[(0, then), (1, then), (3, then)]);
+    let later = then + 400 * 86_400;
+    cases.push(Case {
+        now: later,
+        ..case("a month that was closed a year ago", parts.file(), "ok")
+    });
+    cases.push(Case {
+        now: later,
+        ..case("a month a second before it closed", nearly.file(), "stale")
+    });
+    cases
+}
+
+fn run(case: &Case) -> Result<Verified, FaultCode> {
+    let signers = Signers::new();
+    let anchor = Anchor::parse(&signers.anchor().to_string()).unwrap();
+    check(
+        case.file.as_bytes(),
+        &Expectation {
+            person: &PersonKeys::new(case.secret),
+            period: period(),
+            policy: &Policy::parse(signers.policy().as_bytes()).unwrap(),
+            anchor: &anchor,
+            now: case.now,
+            max_age: 3600,
+            memory: case.memory.as_ref(),
+        },
+    )
+    .map_err(|fault| fault.code)
+}
+
+#[test]
+fn every_case_comes_out_with_its_code() {
+    for case in cases() {
+        let found = run(&case).map_or_else(FaultCode::as_str, |_| "ok");
+        assert_eq!(found, case.expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn what_is_verified_is_said() {
+    let cases = cases();
+    let of = |name: &str| run(cases.iter().find(|case| case.name == name).unwrap()).unwrap();
+    let all = of("all rows shown");
+    assert_eq!((all.count, all.shown, all.not_opened), (3, 3, 0));
+    assert_eq!(
+        (all.complete_until, all.cosigned_until),
+        (NOW - 10, NOW - 30)
+    );
+    assert_eq!(all.opened[0].payload.official, "official-1");
+    assert!(!all.closed);
+    let mixed = of("a row erased and one kept back");
+    assert_eq!(
+        (mixed.count, mixed.shown, mixed.erased, mixed.deferred),
+        (4, 2, 1, 1)
+    );
+    assert_eq!(mixed.overdue, 0);
+    assert_eq!(of("kept back beyond its day").overdue, 1);
+    assert_eq!(of("nobody used the data").count, 0);
+    assert_eq!(of("completeness alone").not_opened, 3);
+    assert!(of("a month that was closed a year ago").closed);
+    assert_eq!(of("an auditor that lags").cosigned_until, NOW - 3000);
+}
+
+#[test]
+fn no_flipped_bit_of_a_proof_verifies_with_another_meaning() {
+    let case = cases()
+        .into_iter()
+        .find(|case| case.secret == SECRET_A)
+        .unwrap();
+    let good = run(&case).unwrap();
+    let proof = TlogProof::parse(case.file.as_bytes()).unwrap();
+    let extra = proof.extra.clone().unwrap();
+    for bit in 0..extra.len() * 8 {
+        let mut extra = extra.clone();
+        extra[bit / 8] ^= 1 << (bit % 8);
+        let extra = Some(extra);
+        let file = TlogProof {
+            extra,
+            ..proof.clone()
+        }
+        .to_string();
+        assert!(
+            run(&Case {
+                file,
+                ..clone(&case)
+            })
+            .is_err(),
+            "bit {bit} of the block"
+        );
+    }
+    // Outside the block only lines of cosigners may change, into lines of nobody.
+    for bit in 0..case.file.len() * 8 {
+        let mut bytes = case.file.clone().into_bytes();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let Ok(file) = String::from_utf8(bytes) else {
+            continue;
+        };
+        if let Ok(found) = run(&Case {
+            file,
+            ..clone(&case)
+        }) {
+            assert_eq!(found.memory, good.memory, "bit {bit} of the file");
+            assert_eq!(found.opened, good.opened);
+            assert!(found.cosigned_until <= good.cosigned_until);
+        }
+    }
+}
+
+fn clone(case: &Case) -> Case {
+    Case {
+        file: case.file.clone(),
+        memory: case.memory.clone(),
+        ..*case
+    }
+}
+
+#[test]
+fn proofs_are_read_strictly_and_written_again() {
+    for case in cases() {
+        let Ok(proof) = TlogProof::parse(case.file.as_bytes()) else {
+            continue;
+        };
+        let extra = proof.extra.unwrap();
+        let Some(content) = Completeness::parse(&extra) else {
+            continue;
+        };
+        assert_eq!(content.to_bytes(), extra);
+        for length in 0..extra.len() {
+            assert_eq!(Completeness::parse(&extra[..length]), None);
+        }
+        let longer = [extra.as_slice(), &[0]].concat();
+        assert_eq!(Completeness::parse(&longer), None);
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn vector(case: &Case) -> Value {
+    let signers = Signers::new();
+    let memory = case.memory.as_ref().map(|memory| {
+        let entries: Vec<Value> = memory
+            .entries
+            .iter()
+            .map(|(index, commitment)| json!([index, commitment.as_hash().to_string()]))
+            .collect();
+        json!({"size": memory.size, "entries": entries})
+    });
+    json!({
+        "name": case.name, "secret": hex(&case.secret), "period": period().number(),
+        "policy": signers.policy(), "anchor": signers.anchor().to_string(),
+        "now": case.now, "max_age": 3600, "memory": memory, "proof": case.file,
+        "expect": {"code": case.expected, "result": run(case).ok()},
+    })
+}
+
+#[test]
+fn the_vectors_are_those_in_the_file() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/completeness.json");
+    let vectors: Vec<Value> = cases().iter().map(vector).collect();
+    let text = format!("{}\n", serde_json::to_string_pretty(&vectors).unwrap());
+    if std::env::var_os("KEPIL_WRITE_VECTORS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == text,
+        "the vectors have changed; write them anew with KEPIL_WRITE_VECTORS=1 and look at the difference"
+    );
+}
