@@ -1,0 +1,4 @@
+//! Tests of the keys: the vault.
+
+#[cfg(test)]
+mod vault;
