@@ -76,7 +76,7 @@ enum Taken {
     Wants(u64),
 }
 
-/// The key store; see the [crate](crate).
+/// The key store; see the crate.
 ///
 /// Locks are taken in the order of the fields. The writer is held while the disk works;
 /// the others are not, so nobody who asks for a key waits for the disk.
