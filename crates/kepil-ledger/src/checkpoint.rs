@@ -153,6 +153,11 @@ impl SignedCheckpoint {
         self.note.append(signature)
     }
 
+    /// Keeps the signature lines that a rule accepts; there may be none left.
+    pub fn retain(&mut self, is_kept: impl FnMut(&Signature) -> bool) {
+        self.note.retain(is_kept);
+    }
+
     /// Checks that the log of this key signed it.
     ///
     /// # Errors

@@ -6,6 +6,10 @@
 //! stays off the log. Every answer carries a signed [`receipt`]. Everything can be
 //! checked again by [`verify`], which reads files only through a trait.
 //!
+//! Others say what they saw of the log: a [`witness`] adds its [`cosignature`] to a
+//! checkpoint, a [`policy`] says how many of them it takes, and a [`proof`] puts entry
+//! and cosigned checkpoint into one file.
+//!
 //! Time, keys and salts come in as values: this crate knows no clock, no
 //! randomness and no file system, so that every result can be replayed.
 

@@ -155,6 +155,11 @@ impl Note {
         Ok(())
     }
 
+    /// Keeps the signature lines that a rule accepts; there may be none left.
+    pub fn retain(&mut self, is_kept: impl FnMut(&Signature) -> bool) {
+        self.signatures.retain(is_kept);
+    }
+
     /// Checks that the note is signed by a key.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use std::fmt;
 use crate::checkpoint::{self, CheckpointError, SignedCheckpoint, TrustError};
 use crate::encoding::decimal;
 use crate::hash::{self, Hash};
-use crate::note::{MAX_NOTE_BYTES, SignatureError, VerifyingKey};
+use crate::note::{KeyName, MAX_NOTE_BYTES, SignatureError, VerifyingKey};
 use crate::tree::{ProofError, verify_consistency};
 
 /// Most hashes of a consistency proof that may be sent.
@@ -192,6 +192,12 @@ impl TreeHead {
             root: checkpoint.root,
         }
     }
+}
+
+/// What a log is called where a witness serves its latest checkpoint: SHA-256 of the origin.
+#[must_use]
+pub fn origin_hash(origin: &KeyName) -> Hash {
+    Hash::new(hash::sha256(&[origin.as_str().as_bytes()]))
 }
 
 /// Decides on a request, given the keys trusted for logs and the head known of this log.
