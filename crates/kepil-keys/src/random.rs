@@ -19,6 +19,15 @@ impl Random {
         Self(Arc::new(fill))
     }
 
+    /// Fills a buffer with fresh bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the source fails.
+    pub fn fill(&self, bytes: &mut [u8]) -> io::Result<()> {
+        (self.0)(bytes)
+    }
+
     /// Fresh bytes.
     pub(crate) fn bytes<const N: usize>(&self) -> io::Result<Zeroizing<[u8; N]>> {
         let mut bytes = Zeroizing::new([0; N]);

@@ -7,7 +7,7 @@ use crate::map::{Map, Slot};
 use crate::period::Period;
 use crate::person::Tag;
 
-/// The maps of the open months.
+/// The maps of the open months, and of closed ones that heads still list.
 ///
 /// A pure function of the log and its records: whoever replays them gets the same heads.
 #[derive(Debug, Clone, Default)]
@@ -48,13 +48,13 @@ impl Book {
         self.closed.map_or(own, |closed| own.max(closed.next()))
     }
 
-    /// The map of an open month.
+    /// The map of a month that heads list.
     #[must_use]
     pub fn map(&self, period: Period) -> Option<&Map> {
         self.open.get(&period)
     }
 
-    /// The open months, oldest first.
+    /// The months that heads list, oldest first.
     pub fn months(&self) -> impl Iterator<Item = (Period, &Map)> {
         self.open.iter().map(|(period, map)| (*period, map))
     }
@@ -99,8 +99,8 @@ impl Book {
 
     /// The head over everything booked so far; the state is remembered under `covers`.
     ///
-    /// It lists the month of its own time and every open month. Months that it closes are
-    /// handed out: it is the last head that lists them.
+    /// It lists the month of its own time, every open month, and closed months for another
+    /// week. Months that it is the last to list are handed out.
     pub fn head(&mut self, covers: u64, time_secs: u64) -> (MapHead, Vec<(Period, Map)>) {
         let own = Period::of_secs(time_secs);
         let own = self.closed.map_or(own, |closed| own.max(closed.next()));
@@ -114,22 +114,20 @@ impl Book {
                 root,
             });
         }
-        let ending: Vec<Period> = self
-            .open
-            .keys()
-            .copied()
-            .filter(|period| period.is_closed_at(time_secs))
-            .collect();
-        let closed = ending
-            .into_iter()
-            .filter_map(|period| self.open.remove_entry(&period))
-            .collect::<Vec<_>>();
+        let months: Vec<Period> = self.open.keys().copied().collect();
         // Months before the newest that ended are over too, whether they had entries or not.
-        self.closed = closed.last().map(|(period, _)| *period).max(self.closed);
+        let ended = months
+            .iter()
+            .filter(|period| period.is_closed_at(time_secs));
+        self.closed = ended.max().copied().max(self.closed);
+        let left = months.iter().filter(|period| period.is_left_at(time_secs));
+        let left = left
+            .filter_map(|period| self.open.remove_entry(period))
+            .collect::<Vec<_>>();
         let head = MapHead::new(covers, time_secs, rows);
         (
             head.unwrap_or_else(|| MapHead::of(covers, time_secs, own)),
-            closed,
+            left,
         )
     }
 

@@ -11,6 +11,11 @@ const LAST_SECS: u64 = 253_402_300_799;
 /// How long after its end a month still takes entries, in seconds.
 pub const GRACE_SECS: u64 = DAY_SECS;
 
+/// How long a closed month is still listed in map heads, in seconds.
+///
+/// Long enough for a checkpoint with a full quorum to be published meanwhile.
+pub const LINGER_SECS: u64 = 7 * DAY_SECS;
+
 /// A calendar month in UTC, written `year·100 + month`, such as 202611.
 ///
 /// INVARIANT: the month is 1 to 12 and the year 1970 to 9999.
@@ -77,6 +82,12 @@ impl Period {
     #[must_use]
     pub fn is_closed_at(self, head_secs: u64) -> bool {
         head_secs >= self.end_secs().saturating_add(GRACE_SECS)
+    }
+
+    /// True when a head of this time is the last that lists the month.
+    #[must_use]
+    pub fn is_left_at(self, head_secs: u64) -> bool {
+        head_secs >= self.end_secs().saturating_add(GRACE_SECS + LINGER_SECS)
     }
 }
 

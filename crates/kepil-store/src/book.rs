@@ -70,7 +70,7 @@ pub struct Books {
     booker: Arc<dyn Booker>,
     book: Book,
     uses: BTreeMap<Period, Uses>,
-    /// Months that are closed, with the head that closed them.
+    /// Months that no head lists any more, with the last head that did.
     closed: BTreeMap<Period, ClosedMonth>,
     /// Leaves before this index are booked.
     booked: u64,
@@ -251,7 +251,36 @@ impl Books {
         self.book.forget_before(covers);
     }
 
-    /// The head that closed a month.
+    /// A person's entries so far, with those no head covers yet; oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When a file fails.
+    pub fn entries(&self, period: Period, tag: &Tag) -> Result<Vec<Use>, BookError> {
+        let slot = match self.closed.get(&period) {
+            Some(month) => month.map.slot(tag),
+            None => self.book.slot(period, tag),
+        };
+        match (slot, self.uses.get(&period)) {
+            (Some(slot), Some(uses)) => uses.list(slot.note, slot.chain.count),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Drops the map and the lists of a month that no head lists any more.
+    ///
+    /// # Errors
+    ///
+    /// When the file of the lists cannot be removed.
+    pub fn forget(&mut self, period: Period) -> Result<(), BookError> {
+        self.closed.remove(&period);
+        match self.uses.remove(&period) {
+            Some(uses) => uses.remove(),
+            None => Ok(()),
+        }
+    }
+
+    /// The last head that listed a month.
     #[must_use]
     pub fn closing(&self, period: Period) -> Option<u64> {
         self.closed.get(&period).map(|month| month.covers)
@@ -263,13 +292,17 @@ impl Books {
     ///
     /// When the head is not remembered, the person was not enrolled, or a file fails.
     pub fn list(&self, period: Period, tag: &Tag, covers: u64) -> Result<Listed, BookError> {
-        let map = match self.closed.get(&period) {
-            Some(month) => Some(&month.map),
-            None => self.book.map(period),
+        // A month that no head lists any more does not change: its map is that of every head
+        // since it closed.
+        let proved = match self.closed.get(&period) {
+            Some(month) => month.map.prove(tag),
+            None => self
+                .book
+                .map(period)
+                .and_then(|map| map.prove_at(tag, covers)),
         };
-        let not_there = BookError::NotThere { period, covers };
-        let Some((slot, path)) = map.and_then(|map| map.prove_at(tag, covers)) else {
-            return Err(not_there);
+        let Some((slot, path)) = proved else {
+            return Err(BookError::NotThere { period, covers });
         };
         let uses = match self.uses.get(&period) {
             Some(uses) => uses.list(slot.note, slot.chain.count)?,

@@ -51,10 +51,11 @@ use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 use kepil_ledger::receipt::{self, Receipt};
 
-use crate::book::{BookError, Books, Listed};
+use crate::book::{BookError, Books, Listed, Use};
 use crate::disk::{BLOCK_BYTES, DirectDisk, Disk};
 use crate::draft::Booker;
 use crate::segment::{HEADER_BYTES, MAX_ORIGIN_BYTES};
+use crate::source::DirSource;
 use keeper::{Keeper, KeeperThread};
 use preparer::Preparer;
 use publisher::Publisher;
@@ -84,6 +85,18 @@ const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
 /// Gives the time in Unix milliseconds. It may jump: order comes from the index alone.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
+/// Collects the signatures that a checkpoint needs before it is published.
+pub trait Endorser: fmt::Debug + Send + Sync {
+    /// Gives the checkpoint with further signature lines.
+    ///
+    /// `checkpoint` carries the log's signature; `public` holds the tiles up to its size.
+    ///
+    /// # Errors
+    ///
+    /// With a sentence about who is missing; then it is not published and tried again later.
+    fn endorse(&self, checkpoint: &str, public: &DirSource) -> Result<String, String>;
+}
+
 /// How a log is opened.
 #[derive(Clone)]
 pub struct Options {
@@ -99,6 +112,8 @@ pub struct Options {
     pub checkpoint_interval: Duration,
     /// The disk; tests pass one that fails.
     pub disk: Arc<dyn Disk>,
+    /// Vouches for checkpoints before they are published.
+    pub endorser: Option<Arc<dyn Endorser>>,
     /// Reads bookings; with one the log keeps a book, and every checkpoint ends with a map head.
     pub booker: Option<Arc<dyn Booker>>,
 }
@@ -114,6 +129,7 @@ impl Options {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             checkpoint_interval: DEFAULT_CHECKPOINT_INTERVAL,
             disk: Arc::new(DirectDisk),
+            endorser: None,
             booker: None,
         }
     }
@@ -239,6 +255,7 @@ impl Log {
         let publisher = Publisher::start(
             shared.clone(),
             keeper.clone().map(|keeper| (queue.clone(), keeper)),
+            options.endorser.clone(),
             options.disk.clone(),
             folder.join("log"),
             options.checkpoint_interval,
@@ -415,7 +432,25 @@ impl BookReader {
         self.0.books().months().collect()
     }
 
-    /// The head that closed a month, if one did.
+    /// A person's entries so far, with those no head covers yet; oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When a file fails.
+    pub fn entries(&self, period: Period, tag: &Tag) -> Result<Vec<Use>, BookError> {
+        self.0.books().entries(period, tag)
+    }
+
+    /// Drops the map and the lists of a month that no head lists any more.
+    ///
+    /// # Errors
+    ///
+    /// When the file of the lists cannot be removed.
+    pub fn forget(&self, period: Period) -> Result<(), BookError> {
+        self.0.books().forget(period)
+    }
+
+    /// The last head that listed a month that heads list no more.
     #[must_use]
     pub fn closing(&self, period: Period) -> Option<u64> {
         self.0.books().closing(period)

@@ -4,6 +4,23 @@ use super::{ACCESS_LEAF_BYTES, Commitment, Leaf, LeafError, LeafKind};
 use crate::fields::Fields;
 use crate::hash::{HASH_BYTES, Hash};
 use crate::period::Period;
+use crate::person::Tag;
+use crate::tree::Frontier;
+
+impl Enrolment {
+    /// The enrolment of tags in ascending order.
+    #[must_use]
+    pub fn of(period: Period, tags: &[Tag]) -> Self {
+        let mut tree = Frontier::new();
+        tags.iter()
+            .for_each(|tag| tree.append(crate::hash::leaf(tag.as_bytes())));
+        Self {
+            period,
+            count: tree.size(),
+            root: tree.root(),
+        }
+    }
+}
 
 /// One month in a map head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -166,14 +166,20 @@ fn months_open_close_and_never_take_entries_again() {
     book.step(october, &tag(2), 4, &commitment(4), 0).unwrap();
     assert_eq!(book.period_for(1000 * (end - 1)), october);
 
-    let (head, closed) = book.head(5, end + 86_400);
-    assert!(head.root_of(october).is_some());
-    assert_eq!(closed.len(), 1);
-    assert_eq!(closed[0].1.persons(), 2);
+    let (head, left) = book.head(5, end + 86_400);
+    let root = *head.root_of(october).unwrap();
+    assert!(left.is_empty());
     assert!(book.step(october, &tag(1), 6, &commitment(6), 0).is_err());
+    assert_eq!(book.closed(), Some(october));
+    // It is listed for another week, and does not change.
+    let (head, left) = book.head(6, end + 8 * 86_400 - 1);
+    assert_eq!((head.root_of(october), left.len()), (Some(&root), 0));
+    let (head, left) = book.head(7, end + 8 * 86_400);
+    assert_eq!(head.root_of(october), Some(&root));
+    assert_eq!(left[0].1.persons(), 2);
     // A clock that steps back books into the oldest month that is still open.
     assert_eq!(book.period_for(1000 * (end - 1)), november);
-    let (head, _) = book.head(6, end - 5);
+    let (head, _) = book.head(8, end - 5);
     assert_eq!(
         head.rows().iter().map(|row| row.period).collect::<Vec<_>>(),
         [november]

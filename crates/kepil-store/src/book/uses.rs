@@ -62,6 +62,14 @@ impl Uses {
         })
     }
 
+    /// Deletes the file.
+    pub(super) fn remove(self) -> Result<(), BookError> {
+        std::fs::remove_file(&self.path).map_err(|source| BookError::File {
+            path: self.path,
+            source,
+        })
+    }
+
     /// Number of entries, which is the place of the next one.
     pub(super) fn len(&self) -> u64 {
         (self.written + u64::try_from(self.waiting.len()).unwrap_or(0)) / USE_BYTES as u64

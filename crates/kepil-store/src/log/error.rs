@@ -319,6 +319,12 @@ pub enum PublishError {
     /// An entry is too long for a bundle.
     #[error("publishing the log: writing a bundle")]
     Tile(#[from] kepil_ledger::tile::TileError),
+    /// The cosigners that must vouch for a checkpoint did not; it is tried again.
+    #[error("publishing the log: {reason}")]
+    NotEndorsed {
+        /// Who is missing.
+        reason: String,
+    },
     /// No map head came in time: the sequencer has failed or is far behind.
     #[error("publishing the log: no map head was written")]
     NoHead,

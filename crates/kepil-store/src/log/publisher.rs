@@ -16,8 +16,9 @@ use super::keeper::Keeper;
 use super::queue::Queue;
 use super::reader::Reader;
 use super::state::{Cut, Shared};
-use super::{OpenError, PublishError};
+use super::{Endorser, OpenError, PublishError};
 use crate::disk::Disk;
+use crate::source::DirSource;
 
 /// Files that gather before they are written, while many entries are caught up with.
 const MAX_FILLED: usize = 64;
@@ -42,6 +43,7 @@ impl Publisher {
     pub(super) fn start(
         shared: Arc<Shared>,
         heads: Option<(Arc<Queue>, Arc<Keeper>)>,
+        endorser: Option<Arc<dyn Endorser>>,
         disk: Arc<dyn Disk>,
         folder: PathBuf,
         interval: Duration,
@@ -50,6 +52,7 @@ impl Publisher {
         let mut work = Work {
             shared,
             heads,
+            endorser,
             disk,
             folder,
             builder: TileBuilder::new(),
@@ -84,6 +87,7 @@ struct Work {
     shared: Arc<Shared>,
     /// Where map heads come from; `None` for a log without a book.
     heads: Option<(Arc<Queue>, Arc<Keeper>)>,
+    endorser: Option<Arc<dyn Endorser>>,
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Begins empty each time the log is opened: so every published file is compared
@@ -167,6 +171,12 @@ impl Work {
             root: feed.root,
         }
         .sign(signer);
+        let checkpoint = match &self.endorser {
+            Some(endorser) => endorser
+                .endorse(&checkpoint, &DirSource::new(&self.folder))
+                .map_err(|reason| PublishError::NotEndorsed { reason })?,
+            None => checkpoint,
+        };
         self.write(CHECKPOINT_PATH, checkpoint.as_bytes())?;
         self.shared.set_checkpoint(checkpoint.into());
         if let Some((_, keeper)) = &self.heads {

@@ -258,6 +258,13 @@ fn a_month_closes_and_its_last_list_stays() {
     now.store((own_period().end_secs() + 90_000) * 1000, Ordering::Relaxed);
     append(&log, 3, next).unwrap();
     log.publish().unwrap();
+    assert_eq!(log.book().unwrap().closing(own_period()), None);
+    now.store(
+        (own_period().end_secs() + 8 * 86_400) * 1000,
+        Ordering::Relaxed,
+    );
+    append(&log, 3, next).unwrap();
+    log.publish().unwrap();
     let closing = log.book().unwrap().closing(own_period()).unwrap();
     let listed = log
         .book()

@@ -53,7 +53,7 @@ fn crash_writer() {
         return;
     };
     let log = Log::open(Path::new(&folder), crash_options()).unwrap();
-    let base = log.head().size * 1_000;
+    let base = log.head().size * 1_000_000;
     std::thread::scope(|scope| {
         for writer in 0..6_u64 {
             let appender = log.appender();
