@@ -62,6 +62,7 @@ pub struct Payload {
     pub digest: Vec<u8>,
     pub sealed: Option<u64>,
     pub order: String,
+    pub deferred_until: Option<u64>,
 }
 
 /// Why a payload could not be opened.
@@ -90,8 +91,8 @@ enum Member<'a> {
 }
 
 impl Payload {
-    /// Members 3 to 28 in the order of their keys.
-    fn members(&mut self) -> [(u64, Member<'_>); 26] {
+    /// Members 3 to 29 in the order of their keys.
+    fn members(&mut self) -> [(u64, Member<'_>); 27] {
         use Member::{Bytes, Number, Text, Texts};
         [
             (3, Text(&mut self.system)),
@@ -120,6 +121,7 @@ impl Payload {
             (26, Bytes(&mut self.digest)),
             (27, Number(&mut self.sealed)),
             (28, Text(&mut self.order)),
+            (29, Number(&mut self.deferred_until)),
         ]
     }
 

@@ -3,12 +3,16 @@
 use crate::config::Config;
 use crate::conformance::Conformance;
 use crate::door::Door;
+use crate::ledger::{Intent, Ledger};
 use crate::metrics::Metrics;
 use crate::register::Register;
 use arc_swap::ArcSwap;
+use kepil_chronicle::{ChronicleError, record_of};
 use kepil_gate::Gate;
 use kepil_gate::record::Record;
-use kepil_store::log::{Appender, Log, Reader};
+use kepil_ledger::entry::{KeepingKind, Leaf};
+use kepil_ledger::hash::Hash;
+use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_terms::Instant;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,12 +70,10 @@ pub struct App {
     pub clock: Clock,
     /// Wall time, for tokens.
     pub wall: Clock,
-    /// The way into the log.
-    pub appender: Appender,
-    /// The way to read it.
-    pub reader: Reader,
-    /// The log itself, until it is closed.
-    pub log: Mutex<Option<Log>>,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Hash of the operator's token.
+    pub operator: Hash,
     /// Metrics.
     pub metrics: Metrics,
     /// The conformance tenant, if it is on.
@@ -137,12 +139,33 @@ impl App {
     /// When an entry cannot be read.
     pub fn rebuild(&self) -> Result<u64, String> {
         let mut count = 0;
-        for entry in self.reader.records(0) {
+        let chronicle = &self.ledger.chronicle;
+        let mut deferred = Vec::new();
+        for entry in chronicle.reader().records(0) {
             let entry = entry.map_err(|e| e.to_string())?;
-            let Some(draft) = entry.draft else { continue };
-            let Ok(record) = serde_json::from_slice::<Record>(&draft.record) else {
+            if entry.leaf.commitment().is_none() {
+                continue;
+            }
+            let open = match chronicle.open_row(&entry) {
+                Ok(open) => open,
+                // Erased: it counts, and says nothing.
+                Err(ChronicleError::Erased) => continue,
+                Err(error) => return Err(error.to_string()),
+            };
+            // A person whose key was erased, rows and all: the same.
+            let Ok(payload) = chronicle.payload(&open) else {
                 continue;
             };
+            self.take_payload(entry.index, &open.subject, &entry.leaf, &payload);
+            if payload.deferred_until.is_some() && matches!(entry.leaf, Leaf::Access(_)) {
+                deferred.push((entry.index, payload.clone()));
+            }
+            let Some(record) = record_of(&payload) else {
+                continue;
+            };
+            if matches!(entry.leaf, Leaf::Unseal { .. }) {
+                continue;
+            }
             count += 1;
             if let Some((key, body)) = record.who.repeat.split_once(' ') {
                 let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +179,51 @@ impl App {
             }
             self.view(entry.index, record);
         }
+        // A stop between an entry and the notice that defers it.
+        for (index, payload) in deferred {
+            self.defer(index, &payload).map_err(|e| e.to_string())?;
+        }
         self.metrics.entries.set(count);
         Ok(count)
+    }
+
+    /// Keeps an entry back until the day its judge named, unless that is done already.
+    ///
+    /// # Errors
+    /// When the notice cannot be recorded.
+    pub fn defer(&self, index: u64, payload: &Payload) -> Result<(), ChronicleError> {
+        let Some(until) = payload.deferred_until else {
+            return Ok(());
+        };
+        if self.ledger.chronicle.notices().is_kept(index) {
+            return Ok(());
+        }
+        let kind = KeepingKind::Deferred;
+        let now = (self.clock)();
+        self.ledger
+            .chronicle
+            .keep_back(index, kind, until, &payload.order, now)?;
+        Ok(())
+    }
+
+    /// Keeps count of permitted uses and their outcomes.
+    pub fn take_payload(&self, index: u64, subject: &str, leaf: &Leaf, payload: &Payload) {
+        match payload.kind {
+            PayloadKind::Decision if payload.verdict == "ok" && matches!(leaf, Leaf::Access(_)) => {
+                let intent = Intent {
+                    subject: subject.to_owned(),
+                    system: payload.system.clone(),
+                    purpose: payload.purpose.clone(),
+                    at_ms: payload.at_ms,
+                };
+                self.ledger.intend(index, intent);
+            }
+            PayloadKind::Outcome => {
+                if let Some(intent) = payload.intent {
+                    self.ledger.conclude(intent);
+                }
+            }
+            _ => {}
+        }
     }
 }

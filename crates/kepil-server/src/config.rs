@@ -23,6 +23,8 @@ pub struct Config {
     pub limits: Limits,
     /// Tokens.
     pub tokens: Tokens,
+    /// The ledger.
+    pub ledger: LedgerConfig,
     /// Logs.
     pub log: LogConfig,
     /// Assumed acts too: tests and the demo only.
@@ -65,6 +67,58 @@ pub struct Tokens {
     pub assertion_secs: u64,
 }
 
+/// The ledger: its keys, who vouches for it, how long things may take.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LedgerConfig {
+    /// Folder of the keys.
+    pub keys_dir: Option<PathBuf>,
+    /// File with the secret that encrypts the keys.
+    pub root_key: Option<PathBuf>,
+    /// Policy file.
+    pub policy: Option<PathBuf>,
+    /// Addresses of witnesses and auditors.
+    pub witnesses: Vec<String>,
+    /// Time between checkpoints.
+    pub checkpoint_ms: u64,
+    /// How long a use may stay without an outcome.
+    pub intent_secs: u64,
+    /// SHA-256 of the tokens of auditors, in hexadecimal.
+    pub auditor_tokens: Vec<String>,
+    /// What an answer waits for.
+    pub release: Release,
+    /// What an answer about special categories, or on a judge's order, waits for.
+    pub release_special: Release,
+}
+
+/// What an answer waits for before it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Release {
+    /// The entry is durable.
+    Durable,
+    /// The entry is covered by a checkpoint the log has signed.
+    Included,
+    /// The entry is covered by a published checkpoint, with the quorum of the policy.
+    Witnessed,
+}
+
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self {
+            keys_dir: None,
+            root_key: None,
+            policy: None,
+            witnesses: Vec::new(),
+            checkpoint_ms: 1000,
+            intent_secs: 300,
+            auditor_tokens: Vec::new(),
+            release: Release::Durable,
+            release_special: Release::Witnessed,
+        }
+    }
+}
+
 /// Logs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -84,6 +138,7 @@ impl Default for Config {
             law: LawConfig::default(),
             limits: Limits::default(),
             tokens: Tokens::default(),
+            ledger: LedgerConfig::default(),
             log: LogConfig::default(),
             danger_assumed_law: false,
             danger_conformance_tenant: false,
@@ -165,6 +220,23 @@ impl Config {
             10,
             3600,
         )?;
+        within(
+            "ledger.checkpoint_ms",
+            self.ledger.checkpoint_ms,
+            10,
+            60_000,
+        )?;
+        within("ledger.intent_secs", self.ledger.intent_secs, 1, 86_400)?;
+        let is_hash = |t: &String| t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit());
+        if !self.ledger.auditor_tokens.iter().all(is_hash) {
+            return Err("`ledger.auditor_tokens` holds SHA-256 hashes of tokens, 64 hexadecimal digits each".into());
+        }
+        if !self.ledger.witnesses.is_empty() && self.ledger.policy.is_none() {
+            return Err(
+                "`ledger.witnesses` needs `ledger.policy`: the file that says whose word counts"
+                    .into(),
+            );
+        }
         if !(self.public_url.starts_with("http://") || self.public_url.starts_with("https://"))
             || self.public_url.ends_with('/')
         {

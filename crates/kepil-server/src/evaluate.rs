@@ -2,9 +2,11 @@
 
 use crate::app::{App, Law};
 use crate::authzen::{Evaluation, Semantic};
+use crate::config::Release;
 use crate::metrics::VerdictLabel;
 use crate::problem::Problem;
 use crate::register::{CLAIMS, Register, System};
+use kepil_chronicle::{ChronicleError, Event};
 use kepil_gate::decision::{Obligation, Outcome, TestResult};
 use kepil_gate::reason::{GroundText, Reason};
 use kepil_gate::record::{Parties, Record, hex};
@@ -12,8 +14,9 @@ use kepil_gate::{Citation, Decision, Gate, Scene};
 use kepil_law::Value;
 use kepil_law::catalogue::TestDef;
 use kepil_law::vocab::bit;
-use kepil_ledger::entry::Draft;
+use kepil_ledger::period::Period;
 use kepil_ledger::receipt::Receipt;
+use kepil_ledger::record::RecordKind;
 use kepil_store::log::AppendError;
 use kepil_terms::{Instant, Lang, Verdict};
 use serde::{Serialize, Serializer};
@@ -32,8 +35,6 @@ pub struct Caller<'a> {
     pub lang: Lang,
     /// Key and body hash of the idempotency key, or nothing.
     pub repeat: String,
-    /// Whether the record itself goes into the receipt.
-    pub full_receipts: bool,
 }
 
 /// One evaluation, decided but not yet recorded.
@@ -42,6 +43,14 @@ pub struct Decided {
     scene: Scene,
     decision: Decision,
     record: Record,
+    order: Option<Order>,
+}
+
+/// The judge's order a request refers to, if the register holds it for this person.
+#[derive(Debug, Clone)]
+struct Order {
+    id: String,
+    sealed_until: Option<Period>,
 }
 
 /// The other records a context may refer to: its key, and their kind in the register.
@@ -100,6 +109,15 @@ pub fn scene(
     e: &Evaluation<'_>,
     now: Instant,
 ) -> Result<(Scene, Parties), String> {
+    scene_and_order(law, caller, e, now).map(|(scene, who, _)| (scene, who))
+}
+
+fn scene_and_order(
+    law: &Law,
+    caller: &Caller<'_>,
+    e: &Evaluation<'_>,
+    now: Instant,
+) -> Result<(Scene, Parties, Option<Order>), String> {
     let (gate, register) = (&law.gate, &law.register);
     let book = gate.book();
     let slots = gate.slots();
@@ -147,10 +165,11 @@ pub fn scene(
         repeat: caller.repeat.clone(),
         ..Parties::default()
     };
-    let mut listed = false;
+    let (mut listed, mut order) = (false, None);
     if let Some(official) = word(e.subject, "official")? {
         lay(register, caller, "official", official, &mut facts);
         who.official = official.to_owned();
+        who.mandate = word(e.subject, "mandate")?.unwrap_or_default().to_owned();
     }
     let person = if e.resource_type == "person" {
         e.resource_id
@@ -177,6 +196,12 @@ pub fn scene(
             if covers {
                 entry.layer.lay(&mut facts);
                 listed |= !entry.persons.is_empty();
+                if *kind == "order" {
+                    order = Some(Order {
+                        id: id.to_owned(),
+                        sealed_until: entry.sealed_until,
+                    });
+                }
             }
         }
     }
@@ -211,6 +236,7 @@ pub fn scene(
             clock,
         },
         who,
+        order,
     ))
 }
 
@@ -296,7 +322,7 @@ pub fn decide(
     e: &Evaluation<'_>,
     now: Instant,
 ) -> Result<Decided, String> {
-    let (scene, who) = scene(law, caller, e, now)?;
+    let (scene, who, order) = scene_and_order(law, caller, e, now)?;
     let start = Timer::now();
     let decision = law.gate.decide(scene.clone());
     app.metrics
@@ -307,6 +333,7 @@ pub fn decide(
         scene,
         decision,
         record,
+        order,
     })
 }
 
@@ -424,6 +451,47 @@ pub async fn one(app: &App, caller: &Caller<'_>, e: &Evaluation<'_>) -> Result<S
         .ok_or_else(|| Problem::internal("an evaluation has no answer"))
 }
 
+/// The event of a decision: sealed where the order it rests on says so.
+fn event(decided: &Decided) -> Event {
+    let mut event = Event::decision(&decided.record);
+    let Some(order) = &decided.order else {
+        return event;
+    };
+    event.payload.order = format!("order {}", order.id);
+    if let Some(embargo) = order.sealed_until {
+        event.kind = RecordKind::Sealed;
+        event.embargo = Some(embargo);
+    } else {
+        let deferral = decided.decision.obligations.iter().find_map(|o| match o {
+            Obligation::NotifyDeferred { until } => Instant::parse(until).ok(),
+            _ => None,
+        });
+        event.payload.deferred_until =
+            deferral.and_then(|until| u64::try_from(until.ms() / 1000).ok());
+    }
+    event
+}
+
+/// What the answers wait for: the strictest of what each needs.
+fn release(app: &App, law: &Law, decided: &[Result<Decided, String>]) -> Release {
+    let config = &app.config.ledger;
+    let special = law
+        .gate
+        .book()
+        .class_mask("CategoryClass", "special")
+        .unwrap_or(0);
+    let data = law.gate.slots().data;
+    let needs_more = |d: &Decided| {
+        answered(app, &d.decision) == Verdict::Ok
+            && (d.order.is_some() || d.scene.facts.set_of(data) & special != 0)
+    };
+    if decided.iter().flatten().any(needs_more) {
+        config.release_special.max(config.release)
+    } else {
+        config.release
+    }
+}
+
 /// Makes decisions durable, then gives their answers.
 async fn record(
     app: &App,
@@ -431,33 +499,41 @@ async fn record(
     caller: &Caller<'_>,
     decided: Vec<Result<Decided, String>>,
 ) -> Result<Vec<String>, Problem> {
-    let mut drafts = Vec::with_capacity(decided.len());
-    for d in decided.iter().flatten() {
-        let mut salt = [0; 32];
-        getrandom::fill(&mut salt)
-            .map_err(|_| Problem::unrecordable("no randomness is to be had; try again"))?;
-        let record = serde_json::to_vec(&d.record)
-            .map_err(|_| Problem::internal("a record could not be written"))?;
-        drafts.push(Draft { salt, record });
-    }
+    let events: Vec<Event> = decided.iter().flatten().map(event).collect();
     let start = Timer::now();
-    let tickets = if drafts.is_empty() {
+    let tickets = if events.is_empty() {
         Vec::new()
     } else {
-        app.appender.append(drafts).await.map_err(|e| {
-            if let AppendError::TooLarge { limit, .. } = e {
+        app.ledger.chronicle.record(&events).await.map_err(|e| {
+            if let ChronicleError::Append(AppendError::TooLarge { limit, .. }) = e {
                 return Problem::too_large(format!(
                     "the entries of one request may take {limit} bytes; send fewer evaluations at once"
                 ));
             }
             app.metrics.unrecorded.inc();
-            tracing::error!(error = %e, "appending to the ledger failed; nothing is released");
+            tracing::error!(error = %e, "recording failed; nothing is released");
             Problem::unrecordable("the ledger takes no entries at the moment; nothing was released, nothing is lost; try again later")
         })?
     };
     app.metrics
         .record_seconds
         .observe(start.elapsed().as_secs_f64());
+    for (ticket, event) in tickets.iter().zip(&events) {
+        let payload = &event.payload;
+        if event.kind == RecordKind::Access {
+            app.defer(ticket.index(), payload).map_err(|e| {
+                tracing::error!(error = %e, "recording a deferral failed; nothing is released");
+                Problem::unrecordable(
+                    "the deferral could not be recorded; nothing was released; try again later",
+                )
+            })?;
+        }
+        app.take_payload(ticket.index(), &event.subject, ticket.leaf(), payload);
+    }
+    let release = release(app, law, &decided);
+    if let Some(last) = tickets.last() {
+        app.ledger.wait(last.index(), release).await?;
+    }
     let mut tickets = tickets.into_iter();
     let mut out = Vec::with_capacity(decided.len());
     for d in decided {
@@ -467,12 +543,9 @@ async fn record(
                 let ticket = tickets
                     .next()
                     .ok_or_else(|| Problem::internal("an entry has no receipt"))?;
-                let mut receipt = ticket
-                    .receipt()
+                let receipt = ticket
+                    .receipt(None)
                     .map_err(|_| Problem::internal("a receipt could not be made"))?;
-                if !caller.full_receipts {
-                    receipt = receipt.without_record();
-                }
                 let verdict = answered(app, &d.decision).as_str();
                 app.metrics
                     .decisions

@@ -1,14 +1,20 @@
 //! The shell around the gate: HTTP, tokens, registers, the ledger, the start page.
 
+pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod authzen;
 pub mod config;
 pub mod conformance;
 pub mod door;
+pub mod endorse;
 pub mod evaluate;
 pub mod json;
+pub mod ledger;
 pub mod metrics;
+pub mod my;
 pub mod openapi;
+pub mod outcome;
 pub mod pages;
 pub mod problem;
 pub mod register;

@@ -5,6 +5,7 @@ use kepil_gate::Gate;
 use kepil_gate::patch::PatchError;
 use kepil_law::vocab::{Mask, bit};
 use kepil_law::{Facts, Slot, Value};
+use kepil_ledger::period::Period;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -72,6 +73,9 @@ pub struct RecordEntry {
     pub persons: Vec<String>,
     /// What it says.
     pub facts: Json,
+    /// Of an order: the month (such as 202712) until whose end uses on it stay sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_until: Option<u32>,
 }
 
 /// A list of facts, ready to be laid over a row.
@@ -111,6 +115,8 @@ pub struct Entry {
     pub persons: Vec<String>,
     /// What it says.
     pub layer: Layer,
+    /// Of an order: the month until whose end uses on it stay sealed.
+    pub sealed_until: Option<Period>,
 }
 
 impl Entry {
@@ -197,7 +203,18 @@ impl Register {
             let groups = KINDS.iter().find(|(k, _)| *k == r.kind).map(|(_, g)| *g);
             let groups = groups.ok_or_else(|| wrong("records of this kind do not exist".into()))?;
             let layer = layer(gate, &r.facts, groups).map_err(wrong)?;
+            let sealed_until =
+                match r.sealed_until {
+                    Some(_) if r.kind != "order" => {
+                        return Err(wrong("only an order may say `sealed_until`".into()));
+                    }
+                    Some(month) => Some(Period::new(month).ok_or_else(|| {
+                        wrong("`sealed_until` is not a month such as 202712".into())
+                    })?),
+                    None => None,
+                };
             let entry = Entry {
+                sealed_until,
                 systems: r.systems.clone(),
                 persons: r.persons.clone(),
                 layer,

@@ -116,18 +116,20 @@ fn recorded(
     caller: &Caller<'_>,
 ) -> Result<(String, bool), Problem> {
     let broken = || Problem::internal("the recorded answer could not be read again");
-    let mut receipt = app.reader.receipt(index).map_err(|_| broken())?;
-    let record: Record =
-        serde_json::from_slice(receipt.record().unwrap_or_default()).map_err(|_| broken())?;
+    let chronicle = &app.ledger.chronicle;
+    let receipt = chronicle.reader().receipt(index).map_err(|_| broken())?;
+    let payload = match chronicle.row(index).and_then(|row| chronicle.payload(&row)) {
+        Ok(payload) => payload,
+        Err(kepil_chronicle::ChronicleError::Erased) => return Err(answered_before(index)),
+        Err(_) => return Err(broken()),
+    };
+    let record: Record = kepil_chronicle::record_of(&payload).ok_or_else(broken)?;
     // An answer is said again only under the law it was given under.
     if record.pack != hex(&law.gate.book().hash) {
         return Err(answered_before(index));
     }
     let scene = law.gate.scene_of(&record).map_err(|_| broken())?;
     let decision = law.gate.decide(scene.clone());
-    if !caller.full_receipts {
-        receipt = receipt.without_record();
-    }
     let answer = evaluate::answer(app, law, &scene, &decision, caller.lang, index, &receipt)?;
     Ok((answer, evaluate::answered(app, &decision) == Verdict::Ok))
 }

@@ -36,6 +36,14 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("get", "/log/key"),
     ("get", "/log/checkpoint"),
     ("get", "/log/tile/{path}"),
+    ("get", "/log/policy"),
+    ("get", "/log/anchor"),
+    ("get", "/log/counters"),
+    ("post", "/access/v1/outcome"),
+    ("get", "/my/v1/uses"),
+    ("get", "/my/v1/uses/{period}"),
+    ("get", "/audit/v1/records/{bundle}"),
+    ("post", "/admin/v1/orders"),
 ];
 
 /// The router of a node.
@@ -53,6 +61,14 @@ pub fn router(app: Shared) -> Router {
         .route("/log/key", get(log_key))
         .route("/log/checkpoint", get(checkpoint))
         .route("/log/tile/{*path}", get(tile))
+        .route("/log/policy", get(log_policy))
+        .route("/log/anchor", get(log_anchor))
+        .route("/log/counters", get(log_counters))
+        .route("/access/v1/outcome", post(outcome))
+        .route("/my/v1/uses", get(crate::my::months))
+        .route("/my/v1/uses/{period}", get(crate::my::proof))
+        .route("/audit/v1/records/{bundle}", get(crate::audit::records))
+        .route("/admin/v1/orders", post(crate::admin::act))
         .merge(pages::router());
     if app.conformance.is_some() {
         router = router
@@ -209,13 +225,12 @@ async fn to_the_end(
     .map(json_body)
 }
 
-fn caller<'a>(system: &'a System, headers: &HeaderMap, full_receipts: bool) -> Caller<'a> {
+fn caller<'a>(system: &'a System, headers: &HeaderMap) -> Caller<'a> {
     Caller {
         system,
         request: request_id(headers),
         lang: language(headers),
         repeat: String::new(),
-        full_receipts,
     }
 }
 
@@ -238,7 +253,7 @@ async fn single(
     bytes: &[u8],
     e: &Evaluation<'_>,
 ) -> Result<String, Problem> {
-    let caller = caller(system, headers, true);
+    let caller = caller(system, headers);
     let earlier = |indexes: &[u64]| recorded_one(app, &caller, indexes);
     once(app, system, headers, bytes, earlier, async |repeat| {
         let caller = Caller {
@@ -260,7 +275,7 @@ async fn evaluations(State(app): State<Shared>, request: Request) -> Result<Resp
             Batch::Single(e) => return single(&app, &system, &headers, &bytes, &e).await,
             Batch::Many(items, semantic) => (items, semantic),
         };
-        let caller = caller(&system, &headers, false);
+        let caller = caller(&system, &headers);
         let earlier = |indexes: &[u64]| recorded_many(&app, &caller, &items, semantic, indexes);
         once(&app, &system, &headers, &bytes, earlier, async |repeat| {
             let caller = Caller {
@@ -320,13 +335,7 @@ async fn discovery(State(app): State<Shared>) -> Json<Value> {
 }
 
 async fn ready(State(app): State<Shared>) -> Response {
-    let health = app
-        .log
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .as_ref()
-        .map(kepil_store::log::Log::health);
-    match health {
+    match app.ledger.chronicle.health() {
         Some(h) if h.failed.is_none() => "ready\n".into_response(),
         _ => Problem::unrecordable("the ledger takes no entries; see the log of the node")
             .into_response(),
@@ -363,18 +372,37 @@ async fn statute(
     })))
 }
 
-async fn log_key(State(app): State<Shared>) -> String {
-    let log = app.log.lock().unwrap_or_else(PoisonError::into_inner);
-    log.as_ref()
-        .map(|l| format!("{}\n", l.verifying_key()))
-        .unwrap_or_default()
+async fn log_key(State(app): State<Shared>) -> Response {
+    published(&app, "key")
+}
+
+async fn log_policy(State(app): State<Shared>) -> Response {
+    published(&app, "policy")
+}
+
+async fn log_anchor(State(app): State<Shared>) -> Response {
+    published(&app, "anchor")
+}
+
+async fn log_counters(State(app): State<Shared>) -> Json<Value> {
+    let now = (app.clock)() / 1000;
+    let counters = app.ledger.chronicle.notices().counters(now);
+    Json(json!({"counters": counters, "cosigners_away": app.ledger.quorum.away()}))
+}
+
+async fn outcome(State(app): State<Shared>, request: Request) -> Result<Json<Value>, Problem> {
+    let system = app
+        .door
+        .who(request.headers(), &app.law.load().register, app.wall_secs())?;
+    let (_, _, value) = body(&app, request).await?;
+    crate::outcome::report(&app, &system, value).await.map(Json)
 }
 
 fn published(app: &App, path: &str) -> Response {
     let file = app.config.data_dir.join("ledger").join("log").join(path);
     match std::fs::read(file) {
         Ok(bytes) => {
-            let (kind, cache) = if path == "checkpoint" {
+            let (kind, cache) = if !path.starts_with("tile/") {
                 ("text/plain; charset=utf-8", "no-cache")
             } else {
                 (

@@ -4,18 +4,17 @@ use crate::app::{App, Clock, Law};
 use crate::config::Config;
 use crate::conformance::Conformance;
 use crate::door::Door;
+use crate::ledger::{self, Ledger};
 use crate::metrics::Metrics;
 use crate::register::{Register, RegisterFile};
 use crate::routes;
 use arc_swap::ArcSwap;
 use kepil_gate::Gate;
 use kepil_law::pack::{File, Options as PackOptions, load};
-use kepil_ledger::note::KeyName;
-use kepil_store::keys::KeyFile;
-use kepil_store::log::{Log, Options};
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::error::Error as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
 /// Why a node did not start or did not stop well.
@@ -129,26 +128,6 @@ fn read_register(bytes: &[u8]) -> Result<RegisterFile, String> {
     })
 }
 
-/// The name of the log, from the public address.
-fn origin(config: &Config) -> Result<KeyName, ServeError> {
-    let host = config
-        .public_url
-        .split_once("://")
-        .map_or(config.public_url.as_str(), |(_, h)| h);
-    KeyName::new(format!("{host}/log").as_str()).map_err(|e| ServeError::Ledger(e.to_string()))
-}
-
-/// Opens the key of the log, or makes one.
-fn log_key(config: &Config) -> Result<KeyFile, ServeError> {
-    let path: PathBuf = config.data_dir.join("log.key");
-    if path.exists() {
-        return KeyFile::load(&path).map_err(|e| ServeError::Ledger(e.to_string()));
-    }
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|e| ServeError::Environment(e.to_string()))?;
-    KeyFile::create(&path, random).map_err(|e| ServeError::Ledger(e.to_string()))
-}
-
 /// Makes a node ready: law, registers, ledger, views.
 ///
 /// # Errors
@@ -159,17 +138,19 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
     };
     std::fs::create_dir_all(&config.data_dir).map_err(say)?;
     let law = load_law(&config)?;
-    let key = log_key(&config)?;
-    let options = Options::new(origin(&config)?, *key.seed(), Arc::clone(&event_clock));
-    let log = Log::open(&config.data_dir.join("ledger"), options)
-        .map_err(|e| ServeError::Ledger(said(&e)))?;
+    let pack = law.gate.pack().to_owned();
+    let ledger = Ledger::open(&config, &pack, &event_clock, &wall)?;
     // Beside the published files, so that a copy of the folder can be checked on its own.
-    let key_text = format!("{}\n", log.verifying_key());
-    std::fs::write(
-        config.data_dir.join("ledger").join("log").join("key"),
-        key_text,
-    )
-    .map_err(say)?;
+    let public = ledger.chronicle.public();
+    let key = ledger.chronicle.log_key().map(|key| format!("{key}\n"));
+    for (name, text) in [
+        ("key", key.unwrap_or_default()),
+        ("policy", ledger.policy.clone()),
+    ] {
+        std::fs::write(public.join(name), text).map_err(say)?;
+    }
+    let anchor = ledger.chronicle.notices().anchor().map(ToString::to_string);
+    std::fs::write(public.join("anchor"), anchor.unwrap_or_default()).map_err(say)?;
     let conformance = if config.danger_conformance_tenant {
         Some(Conformance::load().map_err(ServeError::Law)?)
     } else {
@@ -184,9 +165,8 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         law: ArcSwap::from_pointee(law),
         clock: event_clock,
         wall,
-        appender: log.appender(),
-        reader: log.reader(),
-        log: Mutex::new(Some(log)),
+        ledger,
+        operator: crate::admin::token(&config.data_dir).map_err(say)?,
         metrics: Metrics::default(),
         conformance,
         recent: Mutex::new(VecDeque::new()),
@@ -199,17 +179,6 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
     Ok(app)
 }
 
-fn said(e: &dyn std::error::Error) -> String {
-    let mut out = e.to_string();
-    let mut cause = e.source();
-    while let Some(c) = cause {
-        out.push_str(": ");
-        out.push_str(&c.to_string());
-        cause = c.source();
-    }
-    out
-}
-
 /// Serves until `stop` resolves, then answers what is under way and closes the log.
 ///
 /// # Errors
@@ -220,18 +189,23 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let router = routes::router(Arc::clone(&app));
-    axum::serve(listener, router)
+    let behind = tokio::spawn(ledger::work(Arc::clone(&app)));
+    let served = axum::serve(listener, router)
         .with_graceful_shutdown(stop)
         .await
-        .map_err(|e| ServeError::Environment(e.to_string()))?;
-    let log = app
-        .log
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    match log {
-        Some(log) => log.close().map_err(|e| ServeError::Ledger(said(&e))),
-        None => Ok(()),
+        .map_err(|e| ServeError::Environment(e.to_string()));
+    behind.abort();
+    // Closing writes and waits; the runtime's own threads must not be held up by it.
+    let chronicle = Arc::clone(&app.ledger.chronicle);
+    let closed = tokio::task::spawn_blocking(move || chronicle.close()).await;
+    served?;
+    match closed {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(e)) => {
+            let cause = e.source().map(|s| format!(": {s}")).unwrap_or_default();
+            Err(ServeError::Ledger(format!("{e}{cause}")))
+        }
+        Err(e) => Err(ServeError::Environment(e.to_string())),
     }
 }
 

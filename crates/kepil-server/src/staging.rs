@@ -30,6 +30,7 @@ pub fn enter(
     let mut context = Map::new();
     let mut add = |kind: &str, id: String, persons: Vec<String>, facts: Value| {
         file.records.push(RecordEntry {
+            sealed_until: None,
             id,
             kind: kind.to_owned(),
             systems: vec![system.to_owned()],

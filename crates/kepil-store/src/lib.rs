@@ -11,5 +11,6 @@ pub mod keys;
 pub mod log;
 pub mod source;
 
+mod durable;
 mod segment;
 mod wait;

@@ -31,6 +31,7 @@ mod state;
 mod writer;
 
 pub use appender::{Appender, Ticket};
+pub use publisher::closing_path;
 pub use error::{
     AppendError, CloseError, Corruption, Keeping, OpenError, PublishError, ReadError, SegmentError,
 };

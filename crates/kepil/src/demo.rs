@@ -99,8 +99,9 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         let turn = Arc::clone(&story);
         let played = tokio::task::spawn_blocking(move || play::play(&stage, &base, &turn, lang, json)).await.map_err(environment)??;
         story.store(system_clock()(), Ordering::SeqCst);
-        let head = app.log.lock().map_err(|_| environment("the log was lost"))?.as_ref().map(kepil_store::log::Log::publish);
-        if let Some(Err(e)) = head {
+        let chronicle = Arc::clone(&app.ledger.chronicle);
+        let head = tokio::task::spawn_blocking(move || chronicle.publish()).await.map_err(environment)?;
+        if let Err(e) = head {
             return Err(environment(format!("publishing the log: {e}")));
         }
         let base = url.clone();

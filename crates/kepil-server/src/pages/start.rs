@@ -48,7 +48,7 @@ pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, P
             @for (v, word) in [("ok", Verdict::Ok), ("human", Verdict::Human), ("deny", Verdict::Deny)] {
                 li.(v) { strong { (count(v)) } " " (verdict(word, lang)) }
             }
-            li { strong { (app.reader.size()) } " " (w.entries) }
+            li { strong { (app.ledger.chronicle.reader().size()) } " " (w.entries) }
         }
         h2 { (w.today) }
         @if !show { p { (w.counts_only) } }
@@ -126,9 +126,10 @@ pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Resul
         return Err(gone());
     }
     let w = words(lang);
-    let entry = app.reader.record(index).map_err(|_| gone())?;
-    let bytes = entry.draft.map(|d| d.record).unwrap_or_default();
-    let record: Record = serde_json::from_slice(&bytes).map_err(|_| gone())?;
+    let chronicle = &app.ledger.chronicle;
+    let payload = chronicle.row(index).and_then(|row| chronicle.payload(&row));
+    let payload = payload.map_err(|_| gone())?;
+    let record: Record = kepil_chronicle::record_of(&payload).ok_or_else(gone)?;
     let law = app.law.load();
     let gate = &law.gate;
     let scene = gate.scene_of(&record).map_err(|_| gone())?;
@@ -179,11 +180,8 @@ pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup,
     let (app, lang) = (&state.0, lang_of(&lang.0)?);
     let w = words(lang);
     let (checkpoint, key) = {
-        let log = app.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = log
-            .as_ref()
-            .map(|l| l.verifying_key().to_string())
-            .unwrap_or_default();
+        let key = app.ledger.chronicle.log_key();
+        let key = key.map(|key| key.to_string()).unwrap_or_default();
         let file = app
             .config
             .data_dir
@@ -196,7 +194,7 @@ pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup,
     let body = html! {
         h1 { (w.ledger) }
         h2 { (w.head) }
-        dl { dt { (w.entries) } dd { (app.reader.size()) } dt { (w.key) } dd { code { (key) } } }
+        dl { dt { (w.entries) } dd { (app.ledger.chronicle.reader().size()) } dt { (w.key) } dd { code { (key) } } }
         pre { (checkpoint) }
         h2 { (w.check) }
         p { (w.check_text) }

@@ -9,6 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use kepil_ledger::checkpoint::Checkpoint;
+use kepil_ledger::entry::Leaf;
+use kepil_ledger::period::Period;
 use kepil_ledger::tile::{TileBuilder, TilePath};
 use kepil_ledger::verify::CHECKPOINT_PATH;
 
@@ -18,6 +20,7 @@ use super::reader::Reader;
 use super::state::{Cut, Shared};
 use super::{Endorser, OpenError, PublishError};
 use crate::disk::Disk;
+use crate::durable;
 use crate::source::DirSource;
 
 /// Files that gather before they are written, while many entries are caught up with.
@@ -58,6 +61,7 @@ impl Publisher {
             builder: TileBuilder::new(),
             outdated: Vec::new(),
             published: None,
+            last_leaf: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("kepil-log-publish".to_owned())
@@ -96,6 +100,16 @@ struct Work {
     /// Full tiles whose partial forms can go once a checkpoint no longer needs them.
     outdated: Vec<TilePath>,
     published: Option<u64>,
+    last_leaf: Vec<u8>,
+}
+
+/// Where the checkpoint is kept that proves a month for good; `public` is the published folder.
+#[must_use]
+pub fn closing_path(public: &Path, period: Period) -> PathBuf {
+    let beside = public.parent().unwrap_or(public);
+    beside
+        .join("closed")
+        .join(format!("{}.checkpoint", period.number()))
 }
 
 impl Work {
@@ -178,6 +192,7 @@ impl Work {
             None => checkpoint,
         };
         self.write(CHECKPOINT_PATH, checkpoint.as_bytes())?;
+        self.keep_closing(checkpoint.as_bytes())?;
         self.shared.set_checkpoint(checkpoint.into());
         if let Some((_, keeper)) = &self.heads {
             keeper.books().forget_before(feed.size.saturating_sub(1));
@@ -207,8 +222,30 @@ impl Work {
         }
     }
 
+    /// Keeps the first checkpoint that proves a closed month: no later one can be made again.
+    fn keep_closing(&self, checkpoint: &[u8]) -> Result<(), PublishError> {
+        let Ok(Leaf::MapHead(head)) = Leaf::parse(&self.last_leaf) else {
+            return Ok(());
+        };
+        for row in head.rows() {
+            if row.period.is_closed_at(head.time) {
+                let path = closing_path(&self.folder, row.period);
+                let keep = || match path.exists() {
+                    true => Ok(()),
+                    false => durable::create(&path, checkpoint),
+                };
+                keep().map_err(|source| PublishError::Write {
+                    path: path.clone(),
+                    source,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     fn push(&mut self, leaf: &[u8]) -> Result<(), PublishError> {
         self.builder.push(leaf)?;
+        self.last_leaf = leaf.to_vec();
         if self.builder.filled().len() >= MAX_FILLED {
             self.write_filled()?;
         }

@@ -1,0 +1,87 @@
+//! Sealed entries: opened by themselves, extended only by another order.
+
+use kepil_ledger::entry::{Commitment, EmbargoExtension, Leaf};
+use kepil_ledger::payload::PayloadKind;
+use kepil_ledger::period::Period;
+use kepil_ledger::record::RecordKind;
+use kepil_store::log::Ticket;
+
+use crate::chronicle::Chronicle;
+use crate::error::ChronicleError;
+use crate::event::Event;
+use crate::notice::NoticeRow;
+
+impl Chronicle {
+    /// Opens every sealed entry whose month has ended; gives the indexes of the new entries.
+    ///
+    /// The new entry stands in its person's list, with what was done, when, and on which order.
+    ///
+    /// # Errors
+    ///
+    /// When a sealed row cannot be read or a new entry cannot be recorded.
+    pub async fn open_due(&self, now_ms: u64) -> Result<Vec<u64>, ChronicleError> {
+        let due = self.notices().due(now_ms / 1000);
+        let mut opened = Vec::with_capacity(due.len());
+        for sealed in due {
+            let row = match self.row(sealed) {
+                Ok(row) => row,
+                // Erased on a court's order: there is nothing left to show.
+                Err(ChronicleError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            let mut payload = self.payload(&row)?;
+            payload.kind = PayloadKind::Opened;
+            payload.sealed = Some(sealed);
+            let event = Event {
+                subject: row.subject,
+                kind: RecordKind::Opened,
+                decision: row.row.record.facts.decision,
+                time_ms: now_ms,
+                payload,
+                embargo: None,
+            };
+            let tickets = self.record(&[event]).await?;
+            opened.extend(tickets.iter().map(Ticket::index));
+        }
+        Ok(opened)
+    }
+
+    /// Extends the embargo of a sealed entry on a court's order.
+    ///
+    /// # Errors
+    ///
+    /// When it is not sealed any more, the month is not later, or it cannot be recorded.
+    pub fn extend(
+        &self,
+        sealed: u64,
+        embargo: Period,
+        order: &str,
+        now_ms: u64,
+    ) -> Result<u64, ChronicleError> {
+        let not_that = |why| ChronicleError::NotThat { index: sealed, why };
+        let state = self
+            .notices()
+            .sealed(sealed)
+            .ok_or_else(|| not_that("is not a sealed entry"))?;
+        if state.opened.is_some() {
+            return Err(not_that("is open already; it cannot be sealed again"));
+        }
+        if embargo.number() <= state.embargo {
+            return Err(not_that(
+                "is sealed until then already; an extension names a later month",
+            ));
+        }
+        let salt = self.random()?;
+        let leaf = Leaf::EmbargoExtension(EmbargoExtension {
+            sealed,
+            embargo,
+            order: Commitment::of(&salt, order.as_bytes()),
+        });
+        let row = NoticeRow {
+            salt,
+            basis: order.to_owned(),
+            rows: Vec::new(),
+        };
+        self.record_notice(&leaf, row, now_ms)
+    }
+}

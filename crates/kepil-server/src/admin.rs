@@ -1,0 +1,193 @@
+//! `/admin/v1/…`: what an operator does on somebody's order, with the token of the data folder.
+//!
+//! Each of these is itself an entry in the log, with the basis it rests on.
+
+use crate::app::App;
+use crate::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use kepil_chronicle::{ChronicleError, Erased};
+use kepil_ledger::entry::KeepingKind;
+use kepil_ledger::hash;
+use kepil_ledger::period::Period;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// File with the operator's token, in the data folder.
+pub const TOKEN_FILE: &str = "operator.token";
+
+/// Makes the token at the first start; gives its hash.
+///
+/// # Errors
+/// When the file cannot be made or read.
+pub fn token(data: &Path) -> std::io::Result<hash::Hash> {
+    let path = data.join(TOKEN_FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let mut random = [0; 32];
+            getrandom::fill(&mut random).map_err(|e| std::io::Error::other(e.to_string()))?;
+            let text = format!("{}\n", kepil_gate::record::hex(&random));
+            let mut file = std::fs::OpenOptions::new();
+            let mut file = file.write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            text
+        }
+        Err(e) => return Err(e),
+    };
+    Ok(hash::leaf(text.trim().as_bytes()))
+}
+
+/// What the operator asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "do", rename_all = "snake_case")]
+enum Order {
+    /// Erase the rows of entries.
+    EraseRows { entries: Vec<u64>, basis: String },
+    /// Erase a person's key and all rows about the person.
+    ErasePerson { person: String, basis: String },
+    /// Erase a month.
+    EraseMonth { period: u32, basis: String },
+    /// Keep the content of an entry back from its person.
+    Withhold {
+        entry: u64,
+        ground: String,
+        #[serde(default)]
+        until: u64,
+    },
+    /// Put the notice of an entry off.
+    Defer {
+        entry: u64,
+        ground: String,
+        until: u64,
+    },
+    /// Keep a sealed entry sealed for longer.
+    Extend {
+        entry: u64,
+        until_month: u32,
+        order: String,
+    },
+    /// Give a person the own secret, on paper or in an app.
+    PersonKey { person: String },
+    /// Encrypt the keys under a fresh key; older copies of them cannot be opened afterwards.
+    RotateKeys,
+}
+
+pub(crate) async fn act(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>, Problem> {
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok());
+    let token = value
+        .and_then(|v| v.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    if hash::leaf(token.as_bytes()) != app.operator {
+        return Err(Problem::unauthorized(
+            "the operator's token stands in the data folder, in the file operator.token",
+        ));
+    }
+    let order: Order = serde_json::from_value(body)
+        .map_err(|e| Problem::bad_request(format!("this cannot be done: {e}")))?;
+    tokio::task::spawn_blocking(move || done(&app, order))
+        .await
+        .map_err(|_| Problem::internal("this could not be done"))?
+        .map(Json)
+}
+
+fn done(app: &App, order: Order) -> Result<Value, Problem> {
+    let chronicle = &app.ledger.chronicle;
+    let now = (app.clock)();
+    let month = |number: u32| {
+        Period::new(number)
+            .ok_or_else(|| Problem::bad_request("a month is written as a number such as 202611"))
+    };
+    let erased = |result: Result<Option<Erased>, ChronicleError>| match result {
+        Ok(Some(Erased { notice, rows })) => Ok(json!({"notice": notice, "rows": rows})),
+        Ok(None) => Ok(json!({"notice": null, "rows": 0})),
+        Err(e) => Err(refused(e)),
+    };
+    let noticed = |result: Result<u64, ChronicleError>| {
+        result
+            .map(|notice| json!({"notice": notice}))
+            .map_err(refused)
+    };
+    match order {
+        Order::EraseRows { entries, basis } => {
+            erased(chronicle.erase_rows(&entries, &named(basis)?, now))
+        }
+        Order::ErasePerson { person, basis } => {
+            erased(chronicle.erase_person(&format!("person:{person}"), &named(basis)?, now))
+        }
+        Order::EraseMonth { period, basis } => {
+            erased(chronicle.erase_month(month(period)?, &named(basis)?, now))
+        }
+        Order::Withhold {
+            entry,
+            ground,
+            until,
+        } => {
+            noticed(chronicle.keep_back(entry, KeepingKind::Withheld, until, &named(ground)?, now))
+        }
+        Order::Defer {
+            entry,
+            ground,
+            until,
+        } => {
+            noticed(chronicle.keep_back(entry, KeepingKind::Deferred, until, &named(ground)?, now))
+        }
+        Order::Extend {
+            entry,
+            until_month,
+            order,
+        } => noticed(chronicle.extend(entry, month(until_month)?, &named(order)?, now)),
+        Order::PersonKey { person } => {
+            let person = chronicle
+                .keys()
+                .person(&format!("person:{person}"))
+                .map_err(|e| refused(e.into()))?;
+            Ok(json!({"secret": kepil_gate::record::hex(person.secret.as_bytes())}))
+        }
+        Order::RotateKeys => match chronicle.keys().rotate() {
+            Ok(()) => Ok(json!({"rotated": true})),
+            Err(e) => {
+                tracing::error!(error = %e, "rotating the keys");
+                Err(Problem::internal(
+                    "the keys could not be rotated; see the log of the node",
+                ))
+            }
+        },
+    }
+}
+
+fn named(basis: String) -> Result<String, Problem> {
+    if basis.trim().is_empty() || basis.len() > 2000 {
+        return Err(Problem::bad_request(
+            "name the legal basis, in at most 2000 bytes",
+        ));
+    }
+    Ok(basis)
+}
+
+fn refused(error: ChronicleError) -> Problem {
+    match error {
+        ChronicleError::NotThat { .. }
+        | ChronicleError::OpenMonth { .. }
+        | ChronicleError::Read(_) => Problem::bad_request(error.to_string()),
+        error => {
+            let cause = std::error::Error::source(&error)
+                .map(|s| format!(": {s}"))
+                .unwrap_or_default();
+            tracing::error!(error = %error, cause, "an operator's order could not be carried out");
+            Problem::internal("this could not be done; see the log of the node")
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The ledger of a node: its keys, its chronicle, who vouches for it, and what runs behind it.
+
+use crate::app::{App, Clock};
+use crate::config::{Config, Release};
+use crate::endorse::{Quorum, own_policy, size_of};
+use crate::problem::Problem;
+use crate::serve::ServeError;
+use kepil_chronicle::{Chronicle, Event, Settings};
+use kepil_keys::file::FileVault;
+use kepil_keys::random::Random;
+use kepil_keys::store::KeyStore;
+use kepil_ledger::anchor::{Anchor, policy_hash};
+use kepil_ledger::note::{KeyName, Signer};
+use kepil_ledger::payload::{Payload, PayloadKind};
+use kepil_ledger::policy::Policy;
+use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind};
+use kepil_store::keys::KeyFile;
+use kepil_store::log::Options;
+use kepil_witness::{Witness, WitnessClient};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Id of the gate inside a node.
+const GATE: u32 = 1;
+
+/// How long a witness may take to answer.
+const WITNESS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long an answer waits for its checkpoint before it is refused.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a waiting answer looks, and how often the work behind the node is done.
+const GLANCE: Duration = Duration::from_millis(10);
+const ROUND: Duration = Duration::from_millis(500);
+
+/// The ledger of a node.
+#[derive(Debug)]
+pub struct Ledger {
+    /// The log with its keys.
+    pub chronicle: Arc<Chronicle>,
+    /// Who vouches for checkpoints.
+    pub quorum: Arc<Quorum>,
+    /// The policy as a file.
+    pub policy: String,
+    /// Permitted uses without an outcome, and when they were permitted.
+    pub intents: Mutex<BTreeMap<u64, Intent>>,
+}
+
+/// A permitted use whose outcome is not known yet.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Whom it is about.
+    pub subject: String,
+    /// Which system may report the outcome.
+    pub system: String,
+    /// Purpose, for the record of the outcome.
+    pub purpose: String,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// The name of the log, from the public address.
+fn origin(config: &Config) -> Result<KeyName, ServeError> {
+    let host = config
+        .public_url
+        .split_once("://")
+        .map_or(config.public_url.as_str(), |(_, h)| h);
+    KeyName::new(format!("{host}/log").as_str()).map_err(|e| ServeError::Ledger(e.to_string()))
+}
+
+/// Opens a key file, or makes it.
+fn key_file(path: &Path) -> Result<KeyFile, ServeError> {
+    if path.exists() {
+        return KeyFile::load(path).map_err(|e| ServeError::Ledger(e.to_string()));
+    }
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|e| ServeError::Environment(e.to_string()))?;
+    KeyFile::create(path, random).map_err(|e| ServeError::Ledger(e.to_string()))
+}
+
+fn random() -> Random {
+    Random::new(|bytes| getrandom::fill(bytes).map_err(|e| std::io::Error::other(e.to_string())))
+}
+
+fn failed(e: impl std::error::Error) -> ServeError {
+    let cause = e.source().map(|s| format!(": {s}")).unwrap_or_default();
+    ServeError::Ledger(format!("{e}{cause}"))
+}
+
+/// Opens the key store of a configuration.
+///
+/// # Errors
+/// When it cannot be opened; an old copy cannot be, by design.
+pub fn open_keys(config: &Config) -> Result<KeyStore, ServeError> {
+    let folder = config
+        .ledger
+        .keys_dir
+        .clone()
+        .unwrap_or_else(|| config.data_dir.join("keys"));
+    let root = config
+        .ledger
+        .root_key
+        .clone()
+        .unwrap_or_else(|| config.data_dir.join("root.key"));
+    let vault = FileVault::open(&folder.join("vault"), &root, random()).map_err(failed)?;
+    KeyStore::open(&folder.join("store"), Box::new(vault), random()).map_err(failed)
+}
+
+impl Ledger {
+    /// Opens log, keys and witness; says in the log which law, gate and policy are in use.
+    ///
+    /// # Errors
+    /// When any of them is broken.
+    pub fn open(
+        config: &Config,
+        pack: &str,
+        clock: &Clock,
+        wall: &Clock,
+    ) -> Result<Self, ServeError> {
+        let keys = Arc::new(open_keys(config)?);
+        let log_key = key_file(&config.data_dir.join("log.key"))?;
+        let gate_key = key_file(&config.data_dir.join("gate.key"))?;
+        let origin = origin(config)?;
+        let signer = Signer::from_seed(origin.clone(), log_key.seed());
+        let own = signer.verifying_key().clone();
+
+        let witness_name = KeyName::new(&format!("{origin}-witness")).map_err(failed)?;
+        let witness = Witness::open(
+            &config.data_dir.join("witness"),
+            &witness_name,
+            vec![own.clone()],
+        )
+        .map_err(failed)?;
+        let witness = Arc::new(witness);
+        let policy = match &config.ledger.policy {
+            Some(path) => std::fs::read_to_string(path).map_err(|e| {
+                ServeError::Ledger(format!("reading the policy {}: {e}", path.display()))
+            })?,
+            None => own_policy(&own, &witness).map_err(ServeError::Ledger)?,
+        };
+        let parsed = Policy::parse(policy.as_bytes()).map_err(failed)?;
+        let cosigners = parsed.witnesses().iter().map(|w| w.key.clone());
+        let cosigners: Vec<_> = cosigners.collect();
+        let clients = config.ledger.witnesses.iter();
+        let clients =
+            clients.map(|address| WitnessClient::new(address, cosigners.clone(), WITNESS_PATIENCE));
+        let seconds = {
+            let wall = Arc::clone(wall);
+            Arc::new(move || wall() / 1000)
+        };
+        let quorum = Arc::new(Quorum::new(
+            parsed,
+            Some(witness),
+            clients.collect(),
+            seconds,
+        ));
+
+        let mut log = Options::new(origin, *log_key.seed(), Arc::clone(clock));
+        log.checkpoint_interval = Duration::from_millis(config.ledger.checkpoint_ms);
+        log.endorser = Some(quorum.clone());
+        let gate = GateSigner::from_seed(GATE, gate_key.seed());
+        let public = gate.public();
+        let chronicle = Chronicle::open(Settings {
+            folder: config.data_dir.join("ledger"),
+            log,
+            keys,
+            gate,
+            random: random(),
+        })
+        .map_err(failed)?;
+        let since = chronicle.notices().anchor().and_then(|anchor| {
+            let own = anchor.gates.iter().find(|(_, key)| *key == public);
+            own.map(|(from, _)| *from)
+        });
+        let mut anchor = Anchor {
+            law: pack.to_owned(),
+            gates: chronicle
+                .notices()
+                .anchor()
+                .map(|a| a.gates.clone())
+                .unwrap_or_default(),
+            policy: Some(policy_hash(policy.as_bytes())),
+            next_log_keys: Vec::new(),
+        };
+        if since.is_none() {
+            // From the beginning of time: the clock of events may be a story's.
+            let from = if anchor.gates.is_empty() { 0 } else { clock() };
+            anchor.gates.push((from, public));
+        }
+        chronicle.anchor(&anchor, clock()).map_err(failed)?;
+        Ok(Self {
+            chronicle: Arc::new(chronicle),
+            quorum,
+            policy,
+            intents: Mutex::default(),
+        })
+    }
+
+    /// Size of the published tree.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        let head = self.chronicle.head();
+        head.and_then(|head| head.checkpoint)
+            .map_or(0, |text| size_of(&text))
+    }
+
+    /// Waits until an entry may be relied on as far as asked for.
+    ///
+    /// # Errors
+    /// When that takes too long: the entry stands, and nothing is released.
+    pub async fn wait(&self, index: u64, release: Release) -> Result<(), Problem> {
+        let is_there = || match release {
+            Release::Durable => true,
+            Release::Included => self.quorum.signed() > index,
+            Release::Witnessed => self.published() > index,
+        };
+        let deadline = tokio::time::Instant::now() + RELEASE_PATIENCE;
+        while !is_there() {
+            if tokio::time::Instant::now() > deadline {
+                return Err(Problem::unrecordable(
+                    "the decision is recorded, but the witnesses this use needs do not answer; nothing was released; try again later",
+                ));
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+        Ok(())
+    }
+
+    /// Takes note of a permitted use.
+    pub fn intend(&self, index: u64, intent: Intent) {
+        self.intents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(index, intent);
+    }
+
+    /// Takes note of an outcome.
+    pub fn conclude(&self, intent: u64) {
+        self.intents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&intent);
+    }
+}
+
+/// The event of an outcome.
+#[must_use]
+pub fn outcome_event(
+    index: u64,
+    intent: &Intent,
+    outcome: Outcome,
+    digest: Vec<u8>,
+    now_ms: u64,
+) -> Event {
+    Event {
+        subject: intent.subject.clone(),
+        kind: RecordKind::Outcome,
+        decision: match outcome {
+            Outcome::Released => DecisionCode::Permit,
+            Outcome::NotReleased => DecisionCode::Deny,
+            Outcome::Unknown => DecisionCode::Emergency,
+        },
+        time_ms: now_ms,
+        payload: Payload {
+            kind: PayloadKind::Outcome,
+            at_ms: now_ms,
+            system: intent.system.clone(),
+            purpose: intent.purpose.clone(),
+            intent: Some(index),
+            outcome: outcome.as_str().to_owned(),
+            digest,
+            ..Payload::default()
+        },
+        embargo: None,
+    }
+}
+
+/// What became of a permitted use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The data went out.
+    Released,
+    /// Nothing went out.
+    NotReleased,
+    /// Nobody said.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word of the format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::NotReleased => "not_released",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What runs behind a node until it stops: outcomes nobody reported, sealed entries that are due.
+pub async fn work(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(ROUND).await;
+        let now_ms = (app.clock)();
+        if let Err(error) = unknown_outcomes(&app, now_ms).await {
+            tracing::error!(error = %error, "recording unknown outcomes");
+        }
+        match app.ledger.chronicle.open_due(now_ms).await {
+            Ok(opened) if opened.is_empty() => {}
+            Ok(opened) => tracing::info!(count = opened.len(), "sealed entries were opened"),
+            Err(error) => tracing::error!(error = %error, "opening sealed entries"),
+        }
+    }
+}
+
+/// Records `outcome unknown` for permitted uses that nobody reported on in time.
+///
+/// # Errors
+/// When they cannot be recorded; they are tried again.
+pub async fn unknown_outcomes(
+    app: &App,
+    now_ms: u64,
+) -> Result<(), kepil_chronicle::ChronicleError> {
+    let limit = app.config.ledger.intent_secs * 1000;
+    let late: Vec<(u64, Intent)> = {
+        let intents = app
+            .ledger
+            .intents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_late = |intent: &Intent| intent.at_ms.saturating_add(limit) < now_ms;
+        intents
+            .iter()
+            .filter(|(_, intent)| is_late(intent))
+            .take(1000)
+            .map(|(index, intent)| (*index, intent.clone()))
+            .collect()
+    };
+    if late.is_empty() {
+        return Ok(());
+    }
+    let events: Vec<Event> = late
+        .iter()
+        .map(|(index, intent)| outcome_event(*index, intent, Outcome::Unknown, Vec::new(), now_ms))
+        .collect();
+    app.ledger.chronicle.record(&events).await?;
+    for (index, _) in late {
+        app.ledger.conclude(index);
+    }
+    Ok(())
+}
+
+/// Folder with everything of a node's log, for commands.
+#[must_use]
+pub fn folder(config: &Config) -> PathBuf {
+    config.data_dir.join("ledger")
+}
