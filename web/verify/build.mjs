@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-export const limit = 15 * 1024;
+export const limit = 15_000;
 export const target = join(here, "dist", "verify.js");
 
 export async function bundle() {

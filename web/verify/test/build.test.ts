@@ -8,9 +8,9 @@ import { pathToFileURL } from "node:url";
 import type { Input, Result } from "../src/verify.ts";
 import * as w from "./world.ts";
 
-test("the bundle stays under 15 KB", (t) => {
+test("the bundle stays under 15,000 bytes", (t) => {
   const { size } = statSync("dist/verify.js");
-  assert.ok(size < 15 * 1024, `${size} bytes`);
+  assert.ok(size < 15_000, `${size} bytes`);
   t.diagnostic(`${size} bytes`);
 });
 
