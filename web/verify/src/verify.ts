@@ -74,6 +74,8 @@ export interface Found {
   notOpened: number;
   overdue: number;
   rows: OpenedRow[];
+  /** For the next look at the same period. */
+  memory: Memory;
 }
 
 export interface Result {
@@ -183,6 +185,10 @@ async function verify(input: Input): Promise<Found> {
     notOpened: block.entries.length - rows.length,
     overdue: rows.filter((row) => "overdue" in row && row.overdue).length,
     rows,
+    memory: {
+      size: checkpoint.size,
+      entries: block.entries.map(({ index, commitment }) => [index, hex(commitment)]),
+    },
   };
 }
 

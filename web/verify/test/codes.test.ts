@@ -29,9 +29,13 @@ const rowOf = <S extends 1 | 2 | 3>(parts: w.Parts, state: S) =>
   parts.rows.find((row) => row.state === state) as Extract<w.RowOut, { state: S }>;
 
 test("ok: the counts of a good proof", async () => {
-  const { code, result } = await verifyCompleteness(w.inputOf(w.makeWorld()));
+  const world = w.makeWorld();
+  const { code, result } = await verifyCompleteness(w.inputOf(world));
   assert.equal(code, "ok");
-  const { rows, ...rest } = result!;
+  const { rows, memory, ...rest } = result!;
+  const entries = world.parts.entries.map(({ index, commitment }) => [index, commitment.toString("hex")]);
+  assert.deepEqual(memory, { size: world.leaves.length, entries });
+  await gives("ok", "its own memory", world, { memory });
   assert.deepEqual(rest, {
     completeUntil: w.headTime,
     closed: false,
