@@ -38,7 +38,8 @@ run() {
   # No count at all means that the runner itself broke.
   failed=$((failed + ${bad:-1}))
 }
-run $(ls .test-build/*.test.js | grep -v /browser.test.js)
+run $(ls .test-build/*.test.js | grep -v -e /browser.test.js -e /page.test.js)
+run .test-build/page.test.js
 run .test-build/browser.test.js
 
 echo "$passed passed, $failed failed"

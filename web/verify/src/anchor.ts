@@ -1,10 +1,8 @@
-import { type Bytes, decimal, unbase64 } from "./bytes.ts";
+import { type Bytes, decimal, fits, unbase64 } from "./bytes.ts";
 import { form } from "./fault.ts";
 import { ed25519Log, mlDsa44, parseKey } from "./note.ts";
 
-const longest = 4 << 20;
-
-interface GateKey {
+export interface GateKey {
   gate: number;
   from: number;
   key: Bytes;
@@ -20,34 +18,26 @@ export function monthEnd(period: number): number | undefined {
 
 // The first line, then the facts in their order.
 const shape =
-  /^kepil-anchor\/v1\nlaw [0-9a-f]{64}\n(gate \d+ \d+ \S+\n)*(depth \d+ \d+\n)*policy [0-9a-f]{64}\n(next-log-key \S+ \d+\n)*$/;
+  /^kepil-anchor\/v1\nlaw [0-9a-f]{64}\n(gate \d+ \d+ \S+\n)*policy [0-9a-f]{64}\n(next-log-key \S+ \d+\n)*$/;
 
 /** The keys of the gates. All lines are checked, those without use here as well. */
 export async function parseAnchor(anchor: string): Promise<GateKey[]> {
-  form(anchor.length <= longest && shape.test(anchor), "anchor");
+  form(fits(anchor, 1) && shape.test(anchor), "anchor");
   const keys: GateKey[] = [];
   const seen = new Set<string>();
   for (const line of anchor.split("\n")) {
     const [word, a = "", b = "", c = ""] = line.split(" ");
-    const [first, second] = [decimal(a), decimal(b)];
-    // One gate has one key from one moment on, one month has one depth.
-    let fact = line;
-    let good = true;
+    const moment = decimal(b);
     if (word === "gate") {
-      const key = unbase64(c);
-      form(first !== undefined && second !== undefined && key?.length === 32, line);
-      keys.push({ gate: first, from: second, key });
-      fact = a + " " + b;
-      good = first < 2 ** 32;
-    } else if (word === "depth") {
-      fact = a;
-      good = monthEnd(first!) !== undefined && second! < 256;
+      const [gate, key, from] = [decimal(a), unbase64(c), a + " " + b];
+      // One gate has one key from one moment on.
+      form(gate! < 2 ** 32 && moment !== undefined && key?.length === 32 && !seen.has(from), line);
+      seen.add(from);
+      keys.push({ gate: gate!, from: moment, key });
     } else if (word === "next-log-key") {
       await parseKey(a, [ed25519Log, mlDsa44], line);
-      good = second !== undefined;
+      form(moment !== undefined, line);
     }
-    form(good && !seen.has(fact), line);
-    seen.add(fact);
   }
   return keys;
 }

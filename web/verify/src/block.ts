@@ -1,5 +1,5 @@
 // The block in the proof's extra line, and the leaves it carries.
-import { type Bytes, Reader, text } from "./bytes.ts";
+import { type Bytes, exact, Reader, text } from "./bytes.ts";
 import { form } from "./fault.ts";
 
 export interface Entry {
@@ -13,6 +13,15 @@ export interface Notice {
   index: number;
   leaf: Bytes;
   path: Bytes[];
+  /** Type of the leaf; the rest means something for 6, an erasure, and 9, a keeping back. */
+  type: number;
+  /** The erasure's degree or the kind of keeping back. */
+  kind: number;
+  /** Where the erasure begins, or the access kept back. */
+  first: number;
+  /** Where the erasure ends, or the day in Unix seconds. */
+  last: number;
+  commitment: Bytes;
 }
 
 interface At {
@@ -22,12 +31,14 @@ interface At {
 export interface Shown extends At {
   state: "shown";
   type: number;
+  /** The type's name. */
+  kind: string;
   salt: Bytes;
   /** Time, gate, decision and purpose, as they stand in the record. */
   middle: Bytes;
   time: number;
   gate: number;
-  decision: number;
+  decision: string;
   purpose: number;
   signature: Bytes;
   blind: Bytes;
@@ -61,11 +72,29 @@ export interface Block {
 const block = "block";
 const zero = new Uint8Array(32);
 
+const kinds = [undefined, "access", "outcome", "sealed", "opened"];
+const decisions = [undefined, "permit", "deny", "emergency", "human"];
+const outcomes = [undefined, "released", "not_released", "unknown"];
+
+/** Of the leaves, by type. A map head may be longer. */
+const lengths = [undefined, 33, 53, 45, 37, 41, 54, 33, undefined, 50, 45];
+
+/** Any leaf of the log is of its form here. Whether it excuses the entry is step 13a. */
 function readNotice(reader: Reader): Notice {
   const index = reader.u64();
   const leaf = reader.take(reader.u16());
   const path = Array.from({ length: reader.u8() }, () => reader.take(32));
-  return { index, leaf, path };
+  const fields = new Reader(leaf);
+  const type = fields.u8();
+  form(type === 2 ? parseHead(leaf) !== undefined : leaf.length === lengths[type], block);
+  // Every leaf has these bytes.
+  const [kind, first, last] = [fields.u8(), fields.big(), fields.big()];
+  if (type === 6) {
+    const rows = fields.u32();
+    form(kind >= 1 && kind <= 3 && rows >= 1 && rows <= last - first + 1n, block);
+  }
+  form(type !== 9 || kind === 1 || kind === 2, block);
+  return { index, leaf, path, type, kind, first: exact(first), last: exact(last), commitment: leaf.slice(-32) };
 }
 
 function readRow(reader: Reader, position: number): Row {
@@ -73,15 +102,19 @@ function readRow(reader: Reader, position: number): Row {
   if (state === 1) {
     const [type, salt, middle] = [reader.u8(), reader.take(32), reader.take(15)];
     const fields = new Reader(middle);
+    const [time, gate, kind] = [fields.u64(), fields.u32(), kinds[type]];
+    const decision = (type === 2 ? outcomes : decisions)[fields.u8()];
+    form(!!kind && !!decision, block);
     return {
       position,
       state: "shown",
       type,
+      kind,
       salt,
       middle,
-      time: fields.u64(),
-      gate: fields.u32(),
-      decision: fields.u8(),
+      time,
+      gate,
+      decision,
       purpose: fields.u16(),
       signature: reader.take(64),
       blind: reader.take(32),
@@ -144,40 +177,17 @@ export interface MapHead {
   roots: { period: number; root: Bytes }[];
 }
 
-/** A map head, or nothing if type or length are another's. */
+/** A map head of its form, or nothing. */
 export function parseHead(leaf: Bytes): MapHead | undefined {
   if (leaf[0] !== 2 || leaf.length < 53 || (leaf.length - 53) % 36) return undefined;
   const reader = new Reader(leaf.subarray(1));
   const period = reader.u32();
   const [covers, time, root] = [reader.u64(), reader.u64(), reader.take(32)];
   const roots = [{ period, root }];
-  while (reader.left) roots.push({ period: reader.u32(), root: reader.take(32) });
+  while (reader.left) {
+    const row = { period: reader.u32(), root: reader.take(32) };
+    if (row.period >= roots.at(-1)!.period) return undefined;
+    roots.push(row);
+  }
   return { covers, time, roots };
-}
-
-/** An erasure notice of degree 1 that can be true, or nothing. */
-export function parseErasure(leaf: Bytes): { first: number; last: number } | undefined {
-  if (leaf.length !== 54 || leaf[0] !== 6 || leaf[1] !== 1) return undefined;
-  const reader = new Reader(leaf.subarray(2));
-  const [first, last, rows] = [reader.u64(), reader.u64(), reader.u32()];
-  return rows >= 1 && rows <= last - first + 1 ? { first, last } : undefined;
-}
-
-export interface KeepingBack {
-  kind: "deferred" | "withheld";
-  index: number;
-  until: number;
-  commitment: Bytes;
-}
-
-/** A keeping back, or nothing. */
-export function parseKeepingBack(leaf: Bytes): KeepingBack | undefined {
-  if (leaf.length !== 50 || leaf[0] !== 9 || (leaf[1] !== 1 && leaf[1] !== 2)) return undefined;
-  const reader = new Reader(leaf.subarray(2));
-  return {
-    kind: leaf[1] === 1 ? "deferred" : "withheld",
-    index: reader.u64(),
-    until: reader.u64(),
-    commitment: reader.take(32),
-  };
 }

@@ -17,6 +17,10 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
+/** Limits count bytes, not characters. Bytes are never fewer, so most is said before coding. */
+export const fits = (text: string, mebibytes: number): boolean =>
+  text.length <= mebibytes << 20 && utf8(text).length <= mebibytes << 20;
+
 /** Strict UTF-8, or nothing. */
 export const text = (bytes: Bytes): string | undefined => attempt(() => decoder.decode(bytes));
 
@@ -62,7 +66,7 @@ export function decimal(digits: string): number | undefined {
   return value >> 64n ? undefined : exact(value);
 }
 
-const exact = (value: bigint): number => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : Infinity);
+export const exact = (value: bigint): number => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : Infinity);
 
 export const u32 = (value: number): Bytes => concat(value >>> 24, value >>> 16, value >>> 8, value);
 
@@ -111,6 +115,11 @@ export class Reader {
    * and Infinity compares rightly with every smaller number: above all of them, equal to none.
    */
   u64(): number {
-    return exact(this.view.getBigUint64(this.skip(8)));
+    return exact(this.big());
+  }
+
+  /** The same field without a loss. */
+  big(): bigint {
+    return this.view.getBigUint64(this.skip(8));
   }
 }

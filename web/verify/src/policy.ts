@@ -1,10 +1,7 @@
 // C2SP tlog-policy.
-import { decimal, equal } from "./bytes.ts";
+import { decimal, fits, hex } from "./bytes.ts";
 import { form } from "./fault.ts";
 import { ed25519Cosigner, ed25519Log, type Key, mlDsa44, parseKey } from "./note.ts";
-
-const longest = 1 << 20;
-const mostLines = 4096;
 
 interface Member {
   /** A witness has a key; a group has members and how many of them it takes. */
@@ -21,13 +18,13 @@ export interface Policy {
 }
 
 export async function parsePolicy(policy: string): Promise<Policy> {
-  form(policy.length <= longest, "policy");
+  form(fits(policy, 1), "policy");
   form(!/[^\t\n\x20-\x7e\x80-\u{10ffff}]|[\u{d800}-\u{dfff}]/u.test(policy), "policy");
   const lines = policy.split("\n");
-  form(lines.pop() === "" && lines.length <= mostLines, "policy");
+  form(lines.pop() === "", "policy");
 
   const found: Policy = { logs: [], witnesses: [], members: new Map(), quorum: "" };
-  const placed = new Set<string>();
+  const [placed, used] = [new Set<string>(), new Set<string>()];
 
   for (const [i, line] of lines.entries()) {
     const at = `policy:${i + 1}`;
@@ -36,7 +33,10 @@ export async function parsePolicy(policy: string): Promise<Policy> {
 
     const add = async (list: Key[], vkey: string, types: number[]): Promise<Key> => {
       const key = await parseKey(vkey, types, at);
-      form(!list.some((other) => equal(other.key, key.key)), at);
+      // Whatever its name; but a log and a cosigner may share a key.
+      const mark = word + hex(key.key);
+      form(!used.has(mark), at);
+      used.add(mark);
       list.push(key);
       return key;
     };
@@ -47,7 +47,7 @@ export async function parsePolicy(policy: string): Promise<Policy> {
 
     const { length } = rest;
     if (word === "log" && length > 0 && length < 3) {
-      await add(found.logs, rest[0]!, [ed25519Log, mlDsa44]);
+      await add(found.logs, rest[0]!, [ed25519Log]);
     } else if (word === "witness" && length > 1 && length < 4) {
       define(rest[0]!, { key: await add(found.witnesses, rest[1]!, [ed25519Cosigner, mlDsa44]) });
     } else if (word === "group" && length >= 3) {
@@ -73,10 +73,10 @@ export async function parsePolicy(policy: string): Promise<Policy> {
 /**
  * The greatest time T such that cosignatures at or after T alone meet the quorum; nothing if it is
  * not met. A group that takes k members is met from the k-th latest time of its members on.
- * With `quorum none` nobody has said anything of any time: T is 0.
+ * With `quorum none` it is the time of the head.
  */
-export function cosignedUntil(policy: Policy, times: Map<Key, number>): number | undefined {
-  if (policy.quorum === "none") return 0;
+export function cosignedUntil(policy: Policy, times: Map<Key, number>, head?: number): number | undefined {
+  if (policy.quorum === "none") return head;
   const until = new Map<string, number>();
   // Groups name only what stands before them, so one pass in order is enough.
   for (const [name, { key, members, least }] of policy.members) {

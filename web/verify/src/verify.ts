@@ -2,8 +2,8 @@
  * The check of a completeness proof, from `docs/src/ledger-format.md`, section "Verifying it".
  * Numbers in comments are its steps.
  */
-import { gateKey, monthEnd, parseAnchor } from "./anchor.ts";
-import { type Block, parseBlock, parseErasure, parseHead, parseKeepingBack, type Row, type Shown } from "./block.ts";
+import { type GateKey, gateKey, monthEnd, parseAnchor } from "./anchor.ts";
+import { type Block, type Entry, parseBlock, parseHead, type Row, type Shown } from "./block.ts";
 import { type Bytes, concat, equal, hex, u32, u64, utf8 } from "./bytes.ts";
 import { ed25519, hmac, sha256, subtle, treeRoot } from "./crypto.ts";
 import { type Code, Fault, form, must } from "./fault.ts";
@@ -64,7 +64,7 @@ export interface Found {
   /** Time of the head, Unix seconds. */
   completeUntil: number;
   closed: boolean;
-  /** Unix seconds; 0 under a policy that asks for nobody. */
+  /** Unix seconds; under a policy that asks for nobody the time of the head. */
   cosignedUntil: number;
   count: number;
   shown: number;
@@ -74,6 +74,8 @@ export interface Found {
   notOpened: number;
   overdue: number;
   rows: OpenedRow[];
+  /** For the next look at the same period. */
+  memory: Memory;
 }
 
 export interface Result {
@@ -83,13 +85,8 @@ export interface Result {
   result?: Found;
 }
 
-const longestProof = 16 << 20;
 const skew = 60;
 const day = 86_400;
-
-const types = [undefined, "access", "outcome", "sealed", "opened"];
-const decisions = [undefined, "permit", "deny", "emergency", "human"];
-const outcomes = [undefined, "released", "not_released", "unknown"];
 
 /** Says whether the list is complete and its rows are true. Never throws on account of its input. */
 export async function verifyCompleteness(input: Input): Promise<Result> {
@@ -117,21 +114,27 @@ async function verify(input: Input): Promise<Found> {
       memory.entries.every(([, commitment]) => /^[0-9a-f]{64}$/.test(commitment)),
     "memory",
   );
+
+  // 0
   const policy = await parsePolicy(input.policy);
   const gates = await parseAnchor(input.anchor);
 
   // 1
-  form(proof.length <= longestProof, "proof");
   const file = parseProofFile(proof);
   const { checkpoint } = file;
   const block = parseBlock(file.extra);
 
-  // 2 to 5
-  const until = await checkSignatures(policy, checkpoint, now);
+  // 1a
+  must(block.period === period, "head", "period");
 
-  // 6
+  // 2 to 5
   const head = parseHead(block.head);
-  must(head !== undefined, "head");
+  const until = await checkSignatures(policy, checkpoint, now, head?.time ?? 0);
+
+  // 6; a time no number holds would end up in the result, and nobody's clock shows one.
+  must(head !== undefined && head.time < Infinity, "head");
+
+  // 6a
   const closed = head.time >= end + day; // 14
   must(closed || now - until <= maxAge, "stale");
 
@@ -140,10 +143,7 @@ async function verify(input: Input): Promise<Found> {
 
   // 8
   const root = head.roots.find((row) => row.period === period)?.root;
-  const descending = head.roots.every(({ period }, i) => i === 0 || period < head.roots[i - 1]!.period);
-  // A time no number holds would end up in the result; nobody's clock shows one.
-  const known = block.period === period && head.covers === file.index && head.time < Infinity;
-  must(root !== undefined && descending && known, "head");
+  must(root !== undefined && head.covers === file.index, "head");
 
   // 9
   must(await leadsToRoot(block.head, file.index, file.path, checkpoint), "inclusion");
@@ -157,35 +157,13 @@ async function verify(input: Input): Promise<Found> {
   const tag = await tagOf(secret, period);
   must(equal(await mapRoot(tag, block), root), "map");
 
-  // 12
-  const shown = block.rows.filter((row) => row.state === "shown");
+  // 12 to 13a
   const payloadKey = await hmac(secret, utf8("payload-key/v1"));
-  const opened = new Map<Row, { record: Bytes; payload: Payload }>();
-  await each(shown, async (row) => {
-    opened.set(row, await openRow(row, period, tag, payloadKey, block));
+  const rows = await each(block.rows, (row) => {
+    const entry = block.entries[row.position]!;
+    if (row.state === "shown") return openRow(row, entry, period, tag, payloadKey, gates);
+    return checkNotice(row, entry, checkpoint, now);
   });
-
-  // 13
-  await each(shown, async (row) => {
-    const key = gateKey(gates, row.gate, row.time);
-    must(key !== undefined, "gate", name(row));
-    const signed = opened.get(row)!.record.subarray(0, 85);
-    must(await ed25519(key, row.signature, signed), "gate", name(row));
-  });
-
-  // 13a
-  const rows: OpenedRow[] = [];
-  for (const row of block.rows) {
-    const { index } = block.entries[row.position]!;
-    if (row.state === "shown") {
-      const { time, gate, purpose: purposeClass } = row;
-      const { payload } = opened.get(row)!;
-      const decision = (row.type === 2 ? outcomes : decisions)[row.decision]!;
-      rows.push({ state: "shown", index, type: types[row.type]!, time, gate, decision, purposeClass, payload });
-    } else {
-      rows.push(await checkNotice(row, index, head.covers, checkpoint, now));
-    }
-  }
 
   // 15
   must(checkpoint.size >= memory.size, "shrunk", "size");
@@ -207,21 +185,29 @@ async function verify(input: Input): Promise<Found> {
     notOpened: block.entries.length - rows.length,
     overdue: rows.filter((row) => "overdue" in row && row.overdue).length,
     rows,
+    memory: {
+      size: checkpoint.size,
+      entries: block.entries.map(({ index, commitment }) => [index, hex(commitment)]),
+    },
   };
 }
 
 const name = (row: Row): string => `entry ${row.position + 1}`;
 
 /** Runs in batches: waiting for one WebCrypto call after another costs more than the calls. */
-async function each<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
+async function each<T, U>(items: T[], work: (item: T) => Promise<U>): Promise<U[]> {
+  const done: U[] = [];
   for (let at = 0; at < items.length; at += 64) {
-    const results = await Promise.allSettled(items.slice(at, at + 64).map(work));
-    // The first fault in the order of the rows, not the first to come back.
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    for (const result of await Promise.allSettled(items.slice(at, at + 64).map(work))) {
+      // The first fault in the order of the rows, not the first to come back.
+      if (result.status === "rejected") throw result.reason;
+      done.push(result.value);
+    }
   }
+  return done;
 }
 
-async function checkSignatures(policy: Policy, checkpoint: Checkpoint, now: number): Promise<number> {
+async function checkSignatures(policy: Policy, checkpoint: Checkpoint, now: number, headTime: number): Promise<number> {
   const { body, origin, signatures } = checkpoint;
   // 2
   const logs = policy.logs.filter((key) => key.name === origin);
@@ -250,7 +236,7 @@ async function checkSignatures(policy: Policy, checkpoint: Checkpoint, now: numb
   const times = await signers(policy.witnesses, ed25519Cosigner, "cosignature");
 
   // 5
-  const until = cosignedUntil(policy, times);
+  const until = cosignedUntil(policy, times, headTime);
   must(until !== undefined, "quorum");
   return until;
 }
@@ -281,47 +267,49 @@ async function mapRoot(tag: Bytes, { entries, siblings }: Block): Promise<Bytes>
   return node;
 }
 
+/** Steps 12 and 13. */
 async function openRow(
   row: Shown,
+  { index, commitment }: Entry,
   period: number,
   tag: Bytes,
   payloadKey: Bytes,
-  block: Block,
-): Promise<{ record: Bytes; payload: Payload }> {
+  gates: GateKey[],
+): Promise<OpenedRow> {
+  const { kind: type, time, gate, decision, purpose: purposeClass, signature } = row;
   const plain = xopen(payloadKey, row.nonce, row.ciphertext);
   must(plain !== undefined, "row", name(row));
-  const bound = await hmac(row.blind, plain);
-  const record = concat(1, row.type, u32(period), tag, row.middle, bound, row.signature);
-  const commitment = await hmac(row.salt, record);
-  must(equal(commitment, block.entries[row.position]!.commitment), "row", name(row));
+  const signed = concat(1, row.type, u32(period), tag, row.middle, await hmac(row.blind, plain));
+  // A time no number holds: as with the head.
+  const opens = equal(await hmac(row.salt, concat(signed, signature)), commitment) && time < Infinity;
+  must(opens, "row", name(row));
   let payload;
   try {
     payload = parsePayload(plain);
   } catch {
     throw new Fault("row", name(row));
   }
-  const known = types[row.type] && (row.type === 2 ? outcomes : decisions)[row.decision];
-  must(!!known && Number.isFinite(row.time), "row", name(row));
-  return { record, payload };
+  const key = gateKey(gates, gate, time);
+  must(key !== undefined && (await ed25519(key, signature, signed)), "gate", name(row));
+  return { state: "shown", index, type, time, gate, decision, purposeClass, payload };
 }
 
+/** Step 13a. */
 async function checkNotice(
   row: Exclude<Row, Shown>,
-  index: number,
-  covers: number,
+  { index }: Entry,
   checkpoint: Checkpoint,
   now: number,
 ): Promise<OpenedRow> {
-  const { notice } = row;
-  const inLog = notice.index <= covers && (await leadsToRoot(notice.leaf, notice.index, notice.path, checkpoint));
+  const { index: notice, leaf, path, type, kind, first, last: until, commitment } = row.notice;
+  const check = (good: boolean): void => must(good, "notice", name(row));
+  check(await leadsToRoot(leaf, notice, path, checkpoint));
   if (row.state === "erased") {
-    const leaf = parseErasure(notice.leaf);
-    must(inLog && leaf !== undefined && leaf.first <= index && index <= leaf.last, "notice", name(row));
-    return { state: "erased", index, notice: notice.index };
+    check(type === 6 && kind === 1 && first <= index && index <= until);
+    return { state: "erased", index, notice };
   }
-  const leaf = parseKeepingBack(notice.leaf);
   const { salt, ground } = row;
-  must(inLog && leaf?.index === index && equal(await hmac(salt, utf8(ground)), leaf.commitment), "notice", name(row));
-  const { kind: state, until } = leaf;
-  return { state, index, notice: notice.index, until, overdue: until !== 0 && until < now, ground };
+  check(type === 9 && first === index && equal(await hmac(salt, utf8(ground)), commitment));
+  const state = kind === 1 ? "deferred" : "withheld";
+  return { state, index, notice, until, overdue: until !== 0 && until < now, ground };
 }

@@ -1,24 +1,13 @@
 // The built file in a real browser, on a page of this machine.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import type { Input, Result } from "../src/verify.ts";
+import { launch } from "./chromium.ts";
 import { inputOf, makeWorld, type World } from "./world.ts";
-
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const flags = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-];
 
 const server = createServer(async (request, response) => {
   if (request.url === "/verify.js") {
@@ -33,9 +22,8 @@ let browser: Browser;
 let page: Page;
 
 before(async () => {
-  assert.ok(existsSync(executablePath), `There is no browser at ${executablePath}. Set CHROMIUM to the path of one.`);
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  browser = await chromium.launch({ executablePath, args: flags });
+  browser = await launch();
   page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 });

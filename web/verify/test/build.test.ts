@@ -8,14 +8,26 @@ import { pathToFileURL } from "node:url";
 import type { Input, Result } from "../src/verify.ts";
 import * as w from "./world.ts";
 
-test("the bundle stays under 15 KB", (t) => {
-  const { size } = statSync("dist/verify.js");
-  assert.ok(size < 15 * 1024, `${size} bytes`);
-  t.diagnostic(`${size} bytes`);
+test("the bundles stay under 15,000 and 4,000 bytes", (t) => {
+  for (const [name, limit] of [
+    ["verify", 15_000],
+    ["page", 4_000],
+  ] as const) {
+    const { size } = statSync(`dist/${name}.js`);
+    assert.ok(size < limit, `${name}: ${size} bytes`);
+    t.diagnostic(`${name}: ${size} bytes`);
+  }
 });
 
-test("the bundle is what the sources give", () => {
+test("the bundles are what the sources give", () => {
   execFileSync(process.execPath, ["build.mjs", "--check"]);
+});
+
+test("the page's script takes nothing but the verifier, and writes text only", () => {
+  const code = readFileSync("dist/page.js", "utf8");
+  assert.deepEqual(code.match(/\bimport\b[^;]*/g)?.length, 1);
+  assert.match(code, /from"\.\/verify\.js"/);
+  assert.doesNotMatch(code, /innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|\.style\b|https?:/);
 });
 
 test("the bundle imports nothing and exports one function", async () => {

@@ -29,9 +29,13 @@ const rowOf = <S extends 1 | 2 | 3>(parts: w.Parts, state: S) =>
   parts.rows.find((row) => row.state === state) as Extract<w.RowOut, { state: S }>;
 
 test("ok: the counts of a good proof", async () => {
-  const { code, result } = await verifyCompleteness(w.inputOf(w.makeWorld()));
+  const world = w.makeWorld();
+  const { code, result } = await verifyCompleteness(w.inputOf(world));
   assert.equal(code, "ok");
-  const { rows, ...rest } = result!;
+  const { rows, memory, ...rest } = result!;
+  const entries = world.parts.entries.map(({ index, commitment }) => [index, commitment.toString("hex")]);
+  assert.deepEqual(memory, { size: world.leaves.length, entries });
+  await gives("ok", "its own memory", world, { memory });
   assert.deepEqual(rest, {
     completeUntil: w.headTime,
     closed: false,
@@ -106,6 +110,13 @@ test("malformed: a file too long to look at", async () => {
   const long = (bytes: number) => changed((p) => p.lines.push(w.noteLine("x", w.fill(0, 4), w.fill(0, bytes))));
   await gives("ok", "12 MiB", long(9 << 20));
   await gives("malformed", "more than 16 MiB", long(12 << 20));
+  const proof = w.proofText(w.makeWorld().parts);
+  const line = (bytes: number) => `— ${"қ".repeat((bytes - 14) / 2)} AAAAAAA=\n`;
+  const room = 2 ** 24 - Buffer.byteLength(proof);
+  const even = room % 2 === 0 ? room : room - 1;
+  assert.ok(Buffer.byteLength(line(even)) === even);
+  await gives("ok", "to the brim in bytes", w.makeWorld(), { proof: proof + line(even) });
+  await gives("malformed", "beyond in bytes, not in characters", w.makeWorld(), { proof: proof + line(even + 2) });
 });
 
 test("other_log", async () => {
@@ -116,6 +127,19 @@ test("other_log", async () => {
   await gives("ok", "one of two logs", w.makeWorld(), {
     policy: `log ${w.signer("other.example/log", 1, w.fill(2)).vkey}\n${w.policyText}`,
   });
+});
+
+test("log_signature: several keys of one name", async () => {
+  const second = w.signer(w.origin, 1, w.fill(2));
+  const policy = `log ${second.vkey}\n${w.policyText}`;
+  await gives("ok", "the first key alone signed", w.makeWorld(), { policy });
+  const both = (seed: Buffer) => changed((p) => p.lines.push(w.logLine({ ...second, seed }, p.body)));
+  await gives("ok", "both signed", both(w.fill(2)), { policy });
+  await gives("log_signature", "one line is bad", both(w.fill(3)), { policy });
+  await gives("ok", "a line by a key that is not in the policy", both(w.fill(3)));
+  const onlyOther = changed((p) => (p.lines[0] = w.logLine(second, p.body)));
+  await gives("ok", "the second key alone signed", onlyOther, { policy });
+  await gives("log_signature", "a key that is not in the policy", onlyOther);
 });
 
 test("log_signature", async () => {
@@ -209,10 +233,7 @@ test("quorum: keys this verifier cannot check count as silent", async () => {
   await gives("quorum", "all", world, { policy: asks("group g all pq w0\nquorum g") });
   await gives("quorum", "alone", world, { policy: asks("quorum pq") });
   const logKey = w.vkey(w.origin, 6, w.fill(4, 1312));
-  await gives("log_signature", "a log with such a key alone", world, {
-    policy: `log ${logKey.vkey}\nwitness w0 ${w.witnesses[0]!.vkey}\nquorum w0\n`,
-  });
-  await gives("ok", "a log with both", world, { policy: `log ${logKey.vkey}\n${w.policyText}` });
+  await gives("malformed", "a log with such a key", world, { policy: `log ${logKey.vkey}\n${w.policyText}` });
 });
 
 test("cosigned until: the greatest time from which on the quorum stands", async () => {
@@ -242,12 +263,17 @@ test("stale", async () => {
   assert.equal(found.result?.closed, true);
 });
 
-test("stale: a policy that asks for nobody says nothing of any time", async () => {
+test("stale: under a policy that asks for nobody the head's time counts", async () => {
   const policy = `log ${w.log.vkey}\nquorum none\n`;
-  await gives("stale", "open month", w.makeWorld(), { policy });
+  const open = (over: object) => verifyCompleteness(w.inputOf(w.makeWorld(), { policy, ...over }));
+  assert.equal((await open({})).result?.cosignedUntil, w.headTime);
+  assert.equal((await open({ now: w.headTime + 3600 })).code, "ok");
+  assert.equal((await open({ now: w.headTime + 3601 })).code, "stale");
   const end = Date.UTC(2026, 11, 1) / 1000 + 86_400;
-  const closed = await verifyCompleteness(w.inputOf(w.makeWorld({ headTime: end }), { policy }));
-  assert.equal(closed.result?.cosignedUntil, 0);
+  const closed = await verifyCompleteness(w.inputOf(w.makeWorld({ headTime: end }), { policy, now: end + 1e7 }));
+  assert.equal(closed.result?.cosignedUntil, end);
+  const noHead = resealed((p) => (p.head = Buffer.alloc(0)));
+  await gives("head", "a head that cannot be read", noHead, { policy });
 });
 
 test("not_last", async () => {
@@ -611,15 +637,15 @@ test("row: committed and signed, yet not of its form", async () => {
   );
 });
 
-test("row: values without meaning", async () => {
+test("row: values with and without meaning", async () => {
   const record = (over: Partial<w.RecordIn>) => w.makeWorld({ states: ["shown"], record: (r) => ({ ...r, ...over }) });
   await gives("ok", "a human decides", record({ decision: 4 }));
   await gives("ok", "an opened access", record({ type: 4 }));
-  await gives("row", "type 0", record({ type: 0 }));
-  await gives("row", "type 5", record({ type: 5 }));
-  await gives("row", "decision 0", record({ decision: 0 }));
-  await gives("row", "decision 5", record({ decision: 5 }));
-  await gives("row", "outcome 4", record({ type: 2, decision: 4 }));
+  await gives("malformed", "type 0", record({ type: 0 }));
+  await gives("malformed", "type 5", record({ type: 5 }));
+  await gives("malformed", "decision 0", record({ decision: 0 }));
+  await gives("malformed", "decision 5", record({ decision: 5 }));
+  await gives("malformed", "outcome 4", record({ type: 2, decision: 4 }));
   await gives("row", "a time beyond numbers", record({ time: 2 ** 53 }));
 });
 
@@ -637,10 +663,87 @@ test("gate", async () => {
   await gives("gate", "before its first key", record({ gate: 9, gateSeed: w.fill(7) }), { anchor: late });
 });
 
-test("steps come in their order over all rows", async () => {
-  const world = w.makeWorld({ states: ["shown", "shown"], record: (r, i) => (i === 0 ? { ...r, gate: 9 } : r) });
-  (world.parts.rows[1] as { salt: Buffer }).salt = w.fill(1);
-  await gives("row", "a bad row after a bad gate", world);
+test("the first fault ends the check", async () => {
+  const seven: w.State[] = ["shown", "erased", "shown", "deferred", "none", "withheld", "shown"];
+  // Row by row, each with its own steps: a row of bad gate, a notice and a row that does not open.
+  const broken = (which: number[]) => {
+    const world = w.makeWorld({
+      states: seven,
+      record: (r, i) => (i === 2 && which.includes(2) ? { ...r, gate: 9 } : r),
+    });
+    const { rows } = world.parts;
+    if (which.includes(0)) (rows[0] as { salt: Buffer }).salt = w.fill(1);
+    if (which.includes(3)) (rows[3] as { salt: Buffer }).salt = w.fill(1);
+    if (which.includes(6)) (rows[5] as { salt: Buffer }).salt = w.fill(1);
+    return world;
+  };
+  await gives("gate", "a bad gate before a bad row", broken([2, 6]));
+  await gives("row", "a bad row before a bad gate", broken([0, 2, 3]));
+  await gives("notice", "a bad notice before a bad row", broken([3, 6]));
+  await gives("gate", "a bad gate before a bad notice", broken([2, 3]));
+  const many = w.makeWorld({
+    states: Array.from({ length: 200 }, () => "shown"),
+    record: (r, i) => (i === 150 ? { ...r, gate: 9 } : r),
+  });
+  for (const i of [151, 199]) (many.parts.rows[i] as { salt: Buffer }).salt = w.fill(1);
+  await gives("gate", "in a later batch", many);
+
+  // Step by step.
+  const nothing = { policy: `log ${w.signer("other", 1, w.fill(1)).vkey}\nquorum none\n` };
+  const misdated = changed((p) => (p.period = 202610));
+  await gives("malformed", "0 before 1a", misdated, { policy: "" });
+  await gives(
+    "malformed",
+    "1 before 1a",
+    changed((p) => ((p.period = 202610), (rowOf(p, 1).type = 0))),
+  );
+  await gives(
+    "malformed",
+    "1 before 2",
+    changed((p) => (rowOf(p, 1).type = 0)),
+    nothing,
+  );
+  await gives("head", "1a before 2", misdated, nothing);
+  await gives(
+    "other_log",
+    "2 before 3",
+    changed((p) => p.lines.shift()),
+    nothing,
+  );
+  await gives(
+    "quorum",
+    "5 before 6",
+    resealed((p) => (p.head = Buffer.alloc(0)), { cosigned: [now, now, now, null] }),
+  );
+  const ascending = (p: w.Parts) =>
+    (p.head = w.headLeaf(p.index, w.headTime, [
+      [202610, w.fill(1)],
+      [period, w.fill(1)],
+    ]));
+  await gives("head", "6 before 6a", resealed(ascending), { now: now + 1e6 });
+  await gives(
+    "head",
+    "6 before 7",
+    changed((p) => (ascending(p), (p.index -= 1))),
+  );
+  await gives(
+    "stale",
+    "6a before 7",
+    changed((p) => (p.index -= 1)),
+    { now: now + 1e6 },
+  );
+  const unlisted = (p: w.Parts) => (p.head = w.headLeaf(p.index, w.headTime, [[202610, w.fill(1)]]));
+  await gives("stale", "6a before 8", resealed(unlisted), { now: now + 1e6 });
+  await gives(
+    "not_last",
+    "7 before 8",
+    changed((p) => (unlisted(p), (p.index -= 1))),
+  );
+  await gives(
+    "head",
+    "8 before 9",
+    changed((p) => (unlisted(p), (p.path = []))),
+  );
 });
 
 test("notice: erasures", async () => {
@@ -669,18 +772,29 @@ test("notice: erasures", async () => {
     "after",
     leaf((i) => w.erasureLeaf(i + 1, i + 2, 1)),
   );
+  for (const degree of [2, 3])
+    await gives(
+      "notice",
+      `degree ${degree}`,
+      leaf((i) => w.erasureLeaf(i, i, 1, degree)),
+    );
   await gives(
-    "notice",
-    "degree 2",
-    leaf((i) => w.erasureLeaf(i, i, 1, 2)),
+    "malformed",
+    "degree 4",
+    leaf((i) => w.erasureLeaf(i, i, 1, 4)),
   );
   await gives(
     "notice",
+    "an access",
+    leaf(() => w.accessLeaf(w.fill(1))),
+  );
+  await gives(
+    "malformed",
     "more rows than indexes",
     leaf((i) => w.erasureLeaf(i, i, 2)),
   );
   await gives(
-    "notice",
+    "malformed",
     "no rows",
     leaf((i) => w.erasureLeaf(i, i, 0)),
   );
@@ -690,12 +804,12 @@ test("notice: erasures", async () => {
     leaf((i) => w.keepingLeaf(1, i, 0, w.fill(0))),
   );
   await gives(
-    "notice",
+    "malformed",
     "too long",
     leaf((i) => Buffer.concat([w.erasureLeaf(i, i, 1), w.u8(0)])),
   );
   await gives(
-    "notice",
+    "malformed",
     "empty",
     leaf(() => Buffer.alloc(0)),
   );
@@ -738,7 +852,7 @@ test("notice: keeping back", async () => {
     leaf((i, c) => w.keepingLeaf(1, i + 1, 0, c)),
   );
   await gives(
-    "notice",
+    "malformed",
     "kind 3",
     leaf((i, c) => w.keepingLeaf(3, i, 0, c)),
   );
@@ -748,7 +862,7 @@ test("notice: keeping back", async () => {
     leaf((i) => w.erasureLeaf(i, i, 1)),
   );
   await gives(
-    "notice",
+    "malformed",
     "too short",
     leaf((i, c) => w.keepingLeaf(1, i, 0, c).subarray(0, 49)),
   );

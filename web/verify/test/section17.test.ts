@@ -119,6 +119,7 @@ test("the verifier takes the published checkpoint, head and chain for a complete
       notOpened: 2,
       overdue: 0,
       rows: [],
+      memory: { size: 4, entries: [0, 2].map((index) => [index, commitments[index]]) },
     },
   });
   // The stand-in payload is no CBOR: the row opens its commitment and still does not read.

@@ -240,7 +240,7 @@ export function headLeaf(covers: number | bigint, time: number | bigint, roots: 
   const rest = more.flatMap(([p, r]) => [u32(p), r]);
   return Buffer.concat([u8(2), u32(period), u64(covers), u64(time), root, ...rest]);
 }
-export const erasureLeaf = (first: number, last: number, rows: number, degree = 1): Buffer =>
+export const erasureLeaf = (first: number | bigint, last: number | bigint, rows: number, degree = 1): Buffer =>
   Buffer.concat([u8(6), u8(degree), u64(first), u64(last), u32(rows), sha256(Buffer.from("basis"))]);
 export const keepingLeaf = (kind: number, index: number, until: number, commitment: Buffer): Buffer =>
   Buffer.concat([u8(9), u8(kind), u64(index), u64(until), commitment]);
@@ -335,7 +335,6 @@ export const anchorText =
     `gate 7 0 ${b64(publicKey(gateSeeds.old))}`,
     `gate 7 ${gateChange} ${b64(publicKey(gateSeeds.new))}`,
     `gate 8 0 ${b64(publicKey(fill(7)))}`,
-    `depth ${period} 3`,
     `policy ${sha256(Buffer.from(policyText)).toString("hex")}`,
     `next-log-key ${log.vkey} ${headTime}`,
   ].join("\n") + "\n";
