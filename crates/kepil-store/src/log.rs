@@ -19,6 +19,7 @@
 //! log or not; entries that were acknowledged always are.
 
 mod appender;
+mod eraser;
 mod error;
 mod keeper;
 mod preparer;
@@ -33,7 +34,8 @@ mod writer;
 pub use appender::{Appender, Ticket};
 pub use publisher::closing_path;
 pub use error::{
-    AppendError, CloseError, Corruption, Keeping, OpenError, PublishError, ReadError, SegmentError,
+    AppendError, CloseError, Corruption, EraseError, Keeping, OpenError, PublishError, ReadError,
+    SegmentError,
 };
 pub use reader::{Entry, Reader, Records};
 
@@ -57,6 +59,7 @@ use crate::disk::{BLOCK_BYTES, DirectDisk, Disk};
 use crate::draft::Booker;
 use crate::segment::{HEADER_BYTES, MAX_ORIGIN_BYTES};
 use crate::source::DirSource;
+use eraser::Eraser;
 use keeper::{Keeper, KeeperThread};
 use preparer::Preparer;
 use publisher::Publisher;
@@ -203,6 +206,7 @@ pub struct Log {
     publisher: Option<Publisher>,
     keeper: Option<Arc<Keeper>>,
     keeper_thread: Option<KeeperThread>,
+    eraser: Eraser,
     /// INVARIANT: released only when the last thread is gone; fields drop after `stop`.
     _lock: Lock,
 }
@@ -248,6 +252,7 @@ impl Log {
         let writer = SegmentWriter::start(place, preparer, &recovered, (options.clock)())?;
 
         let max_frame_bytes = options.max_frame_bytes();
+        let disk = options.disk.clone();
         let books = recovered.books.take().zip(options.booker.clone());
         let keeper = books.map(|(books, booker)| Keeper::new(booker, books));
         let keeper_thread = keeper.clone().map(KeeperThread::start).transpose()?;
@@ -278,6 +283,7 @@ impl Log {
                 return Err(error);
             }
         };
+        let eraser = Eraser::new(shared.clone(), disk);
         Ok(Self {
             shared,
             queue,
@@ -286,6 +292,7 @@ impl Log {
             publisher: Some(publisher),
             keeper,
             keeper_thread,
+            eraser,
             _lock: lock,
         })
     }
@@ -342,6 +349,32 @@ impl Log {
     /// When the index is not durable yet, or the segment cannot be read.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
         self.reader().receipt(index)
+    }
+
+    /// Overwrites the rows of entries with zeros, durably; gives how many were wiped now.
+    ///
+    /// Leaves, bookings and receipts stay. Rows that are gone already are passed over, so
+    /// an erasure that was interrupted is finished by asking for it again. Rows of the
+    /// newest frame are refused: the erasure notice has to be in the log first.
+    ///
+    /// What is overwritten is the file's own blocks. A disk may keep older copies of its
+    /// own, and so may backups: rows must be unreadable there without a key.
+    ///
+    /// # Errors
+    ///
+    /// When an entry is not there or was written last, or a segment cannot be written.
+    /// Of the rows asked for some may then be erased.
+    pub fn erase(&self, indexes: &[u64]) -> Result<u64, EraseError> {
+        self.eraser.erase(indexes)
+    }
+
+    /// Entries whose rows are known to be neither whole nor erased, ascending.
+    ///
+    /// An interrupted erasure leaves them, or damage to the disk. The log opens all the
+    /// same: leaf and booking are whole. Erase them, or restore them from a replica.
+    #[must_use]
+    pub fn damaged_rows(&self) -> Vec<u64> {
+        self.shared.damaged()
     }
 
     /// The month an event of this time is booked in; `None` for a log without a book.

@@ -282,6 +282,16 @@ pub enum ReadError {
         /// Where in the file.
         offset: u64,
     },
+    /// The row is neither what was written nor erased; leaf and receipt are whole.
+    #[error("reading entry {index}: its row in `{}` is damaged at byte {offset}", path.display())]
+    DamagedRow {
+        /// Index of the entry.
+        index: u64,
+        /// Path of the segment.
+        path: PathBuf,
+        /// Where the row begins in the file.
+        offset: u64,
+    },
     /// A receipt cannot be made from the batch.
     #[error("making the receipt of entry {index}")]
     Receipt {
@@ -290,6 +300,39 @@ pub enum ReadError {
         /// What went wrong.
         #[source]
         source: ProofError,
+    },
+}
+
+/// Why rows were not erased. Some of them may be; erasing them again is harmless.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// The index is not durable yet.
+    #[error("erasing the row of entry {index}: the log has only {size}")]
+    Outside {
+        /// Index asked for.
+        index: u64,
+        /// Size of the log.
+        size: u64,
+    },
+    /// The entry stands in the newest frame, where zeros would look like a torn write.
+    #[error(
+        "erasing the row of entry {index}: it was written last, append the erasure notice first"
+    )]
+    Newest {
+        /// Index asked for.
+        index: u64,
+    },
+    /// The entry cannot be found.
+    #[error("erasing rows")]
+    Read(#[from] ReadError),
+    /// A segment cannot be opened, read, written or synced.
+    #[error("erasing rows in `{}`", path.display())]
+    Write {
+        /// Path of the segment.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
     },
 }
 

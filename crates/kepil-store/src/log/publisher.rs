@@ -154,12 +154,9 @@ impl Work {
 
         // Entries that are not in the feed (any more) are read from the segments.
         if self.builder.size() < feed.first {
-            for entry in Reader::new(self.shared.clone()).records(self.builder.size()) {
-                let entry = entry?;
-                if entry.index == feed.first {
-                    break;
-                }
-                self.push(&entry.leaf.to_bytes())?;
+            let reader = Reader::new(self.shared.clone());
+            for stored in reader.stored(self.builder.size(), feed.first) {
+                self.push(&stored?.entry.leaf.to_bytes())?;
             }
         }
         for leaf in &feed.leaves {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kepil_ledger::entry::Leaf;
@@ -12,7 +13,7 @@ use super::ReadError;
 use super::state::{Mark, Shared};
 use crate::draft::Draft;
 use crate::segment;
-use crate::segment::frame::Frame;
+use crate::segment::frame::{Frame, Row, StoredEntry};
 use crate::segment::scan::Scan;
 
 /// Reads entries; cheap to clone and to share.
@@ -63,25 +64,36 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When the index is not durable yet, or the segment cannot be read.
+    /// When the index is not durable yet, the segment cannot be read, or the entry's row is
+    /// damaged.
     pub fn record(&self, index: u64) -> Result<Entry, ReadError> {
-        let frame = self.frame_of(index)?;
+        let (run, at) = self.frame_of(index)?;
         let outside = ReadError::Outside {
             index,
             size: self.size(),
         };
-        entries(frame)
-            .find(|entry| entry.index == index)
-            .ok_or(outside)
+        let mut stored = run.into_stored(at);
+        stored
+            .find(|stored| stored.index == index)
+            .ok_or(outside)?
+            .into_entry()
     }
 
     /// Reads all entries from an index up to what is durable now, in order.
+    ///
+    /// A damaged row is an error for its own entry; those after it still come. Any other
+    /// error is the last thing that comes.
     #[must_use]
     pub fn records(&self, from: u64) -> Records {
-        Records {
+        Records(self.stored(from, self.size()))
+    }
+
+    /// Entries from one index up to another, whatever has become of their rows.
+    pub(super) fn stored(&self, from: u64, end: u64) -> StoredEntries {
+        StoredEntries {
             reader: self.clone(),
             next: from,
-            end: self.size(),
+            end,
             read: VecDeque::new(),
         }
     }
@@ -92,95 +104,177 @@ impl Reader {
     ///
     /// When the index is not durable yet, or the segment cannot be read.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
-        let frame = self.frame_of(index)?;
+        let (run, at) = self.frame_of(index)?;
         let failed = |source| ReadError::Receipt { index, source };
-        let leaves = frame
-            .entries
-            .iter()
-            .map(|entry| entry.leaf.hash())
-            .collect();
-        let batch = Batch::seal(self.shared.signer(), frame.first, leaves, frame.time_ms)
-            .map_err(failed)?;
-        let outside = ReadError::Outside {
+        let outside = || ReadError::Outside {
             index,
             size: self.size(),
         };
-        let entry = entries(frame)
-            .find(|entry| entry.index == index)
-            .ok_or(outside)?;
+        let (_, frame) = run.frames.get(at).ok_or_else(outside)?;
+        let leaves = frame.entries.iter();
+        let leaves = leaves.map(|entry| entry.leaf.hash()).collect();
+        let batch = Batch::seal(self.shared.signer(), frame.first, leaves, frame.time_ms)
+            .map_err(failed)?;
+        let (_, entry) = (frame.first..)
+            .zip(&frame.entries)
+            .find(|(of, _)| *of == index)
+            .ok_or_else(outside)?;
         batch.receipt(index, &entry.leaf, None).map_err(failed)
     }
 
-    /// The frame that holds an entry.
-    fn frame_of(&self, index: u64) -> Result<Frame, ReadError> {
-        let frames = self.run_of(index)?;
-        let outside = ReadError::Outside {
-            index,
-            size: self.size(),
-        };
-        frames
-            .into_iter()
-            .rfind(|frame| frame.first <= index)
-            .ok_or(outside)
+    /// Segment, epoch and offset of the frame that holds an entry, and the frame.
+    pub(super) fn place_of(&self, index: u64) -> Result<(PathBuf, u64, u64, Frame), ReadError> {
+        let (mut run, at) = self.frame_of(index)?;
+        let (offset, frame) = run.frames.swap_remove(at);
+        Ok((run.path, run.epoch, offset, frame))
+    }
+
+    /// The run that holds an entry, and the place of its frame in it.
+    fn frame_of(&self, index: u64) -> Result<(Run, usize), ReadError> {
+        let run = self.run_of(index)?;
+        let after = run
+            .frames
+            .partition_point(|(_, frame)| frame.first <= index);
+        match after.checked_sub(1) {
+            Some(at) => Ok((run, at)),
+            None => Err(ReadError::Outside {
+                index,
+                size: self.size(),
+            }),
+        }
     }
 
     /// The run of frames that holds an entry, read in one piece.
-    fn run_of(&self, index: u64) -> Result<Vec<Frame>, ReadError> {
+    fn run_of(&self, index: u64) -> Result<Run, ReadError> {
         let (mark, size) = self.shared.find(index);
-        let Mark {
-            segment,
-            epoch,
-            start,
-            end,
-            ..
-        } = mark.ok_or(ReadError::Outside { index, size })?;
-        let path = segment::path(self.shared.segments(), segment);
-        let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        let mark = mark.ok_or(ReadError::Outside { index, size })?;
+        let run = self.read_run(&mark)?;
+        if run.is_damaged() {
+            // Perhaps rows are just being erased here: wait for it, then read again.
+            let _guard = self.shared.no_erasing();
+            return self.read_run(&mark);
+        }
+        Ok(run)
+    }
+
+    fn read_run(&self, mark: &Mark) -> Result<Run, ReadError> {
+        let path = segment::path(self.shared.segments(), mark.segment);
+        let mut bytes = vec![0; usize::try_from(mark.end - mark.start).unwrap_or(0)];
         File::open(&path)
-            .and_then(|file| file.read_exact_at(&mut bytes, start))
+            .and_then(|file| file.read_exact_at(&mut bytes, mark.start))
             .map_err(|source| ReadError::File {
                 path: path.clone(),
                 source,
             })?;
 
-        let mut scan = Scan::run(&bytes, epoch);
+        let mut scan = Scan::run(&bytes, mark.epoch);
         let mut frames = Vec::new();
         while scan.offset() < bytes.len() {
-            let offset = start + u64::try_from(scan.offset()).unwrap_or(u64::MAX);
+            let offset = mark.start + u64::try_from(scan.offset()).unwrap_or(u64::MAX);
             let frame = scan.next_frame().map_err(|_| ReadError::Damaged {
                 path: path.clone(),
                 offset,
             })?;
-            frames.push(frame);
+            frames.push((offset, frame));
         }
-        Ok(frames)
+        Ok(Run {
+            path,
+            epoch: mark.epoch,
+            frames,
+        })
     }
 }
 
-fn entries(frame: Frame) -> impl Iterator<Item = Entry> {
-    let time_ms = frame.time_ms;
-    (frame.first..)
-        .zip(frame.entries)
-        .map(move |(index, entry)| Entry {
-            index,
-            time_ms,
-            leaf: entry.leaf,
-            booking: entry.booking,
-            row: entry.row,
+/// Frames that stand side by side in a segment, with their offsets.
+#[derive(Debug)]
+struct Run {
+    path: PathBuf,
+    epoch: u64,
+    frames: Vec<(u64, Frame)>,
+}
+
+impl Run {
+    fn is_damaged(&self) -> bool {
+        let mut entries = self.frames.iter().flat_map(|(_, frame)| &frame.entries);
+        entries.any(|entry| entry.row == Row::Damaged)
+    }
+
+    /// The entries of the frame at this place in the run and of those behind it.
+    fn into_stored(self, from: usize) -> impl Iterator<Item = Stored> {
+        let path: Arc<Path> = self.path.into();
+        let frames = self.frames.into_iter().skip(from);
+        frames.flat_map(move |(offset, frame)| {
+            let (path, time_ms) = (path.clone(), frame.time_ms);
+            (frame.first..)
+                .zip(frame.entries)
+                .map(move |(index, entry)| Stored {
+                    index,
+                    time_ms,
+                    path: path.clone(),
+                    row_at: offset + u64::try_from(entry.place.offset).unwrap_or(0),
+                    entry,
+                })
         })
+    }
+}
+
+/// One entry with its place.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) index: u64,
+    time_ms: u64,
+    path: Arc<Path>,
+    /// Where the row begins in the segment.
+    row_at: u64,
+    pub(super) entry: StoredEntry,
+}
+
+impl Stored {
+    fn into_entry(self) -> Result<Entry, ReadError> {
+        let row = match self.entry.row {
+            Row::Whole(row) => Some(row),
+            Row::Erased => None,
+            Row::Damaged => {
+                return Err(ReadError::DamagedRow {
+                    index: self.index,
+                    path: self.path.to_path_buf(),
+                    offset: self.row_at,
+                });
+            }
+        };
+        Ok(Entry {
+            index: self.index,
+            time_ms: self.time_ms,
+            leaf: self.entry.leaf,
+            booking: self.entry.booking,
+            row,
+        })
+    }
 }
 
 /// Entries in order; ends at the size the log had when this was made.
 #[derive(Debug)]
-pub struct Records {
-    reader: Reader,
-    next: u64,
-    end: u64,
-    read: VecDeque<Entry>,
-}
+pub struct Records(StoredEntries);
 
 impl Iterator for Records {
     type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next()?.and_then(Stored::into_entry))
+    }
+}
+
+/// Entries in order, whatever has become of their rows.
+#[derive(Debug)]
+pub(super) struct StoredEntries {
+    reader: Reader,
+    next: u64,
+    end: u64,
+    read: VecDeque<Stored>,
+}
+
+impl Iterator for StoredEntries {
+    type Item = Result<Stored, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.next >= self.end {
@@ -188,9 +282,9 @@ impl Iterator for Records {
         }
         if self.read.is_empty() {
             match self.reader.run_of(self.next) {
-                Ok(frames) => {
-                    let wanted = frames.into_iter().flat_map(entries);
-                    self.read = wanted.filter(|entry| entry.index >= self.next).collect();
+                Ok(run) => {
+                    let stored = run.into_stored(0);
+                    self.read = stored.filter(|stored| stored.index >= self.next).collect();
                 }
                 Err(error) => {
                     // Say it once; the same place would fail again.
@@ -199,8 +293,8 @@ impl Iterator for Records {
                 }
             }
         }
-        let entry = self.read.pop_front()?;
-        self.next = entry.index + 1;
-        Some(Ok(entry))
+        let stored = self.read.pop_front()?;
+        self.next = stored.index + 1;
+        Some(Ok(stored))
     }
 }

@@ -16,7 +16,7 @@ use super::state::{Cut, Mark, Marks};
 use super::{Corruption, OpenError};
 use crate::book::{Booking, Books};
 use crate::disk::{BLOCK_BYTES, Blocks, Disk};
-use crate::segment::frame::{Frame, Misfit};
+use crate::segment::frame::{Frame, Misfit, Row};
 use crate::segment::scan::Scan;
 use crate::segment::{self, Header, HeaderBlock};
 
@@ -33,6 +33,10 @@ pub(super) struct Recovered {
     /// The tree up to the last map head.
     pub(super) head: Option<Cut>,
     pub(super) books: Option<Books>,
+    /// Index of the first entry of the last frame; 0 for a new log.
+    pub(super) newest: u64,
+    /// Entries whose rows are neither whole nor erased, ascending.
+    pub(super) damaged: Vec<u64>,
 }
 
 /// The segment that was written last.
@@ -78,6 +82,8 @@ pub(super) fn recover(
         root_at_wanted: None,
         head: None,
         books,
+        newest: 0,
+        damaged: Vec::new(),
     };
     walk.remember_root();
 
@@ -138,6 +144,8 @@ pub(super) fn recover(
         checkpoint: published.map(|published| published.text),
         head: walk.head,
         books: walk.books,
+        newest: walk.newest,
+        damaged: walk.damaged,
     })
 }
 
@@ -234,6 +242,8 @@ struct Walk<'a> {
     root_at_wanted: Option<Hash>,
     head: Option<Cut>,
     books: Option<Books>,
+    newest: u64,
+    damaged: Vec<u64>,
 }
 
 impl Walk<'_> {
@@ -275,15 +285,15 @@ impl Walk<'_> {
                 Err(Misfit::Content) => return Err(corrupt(start, Corruption::Content)),
                 Err(Misfit::NotAFrame | Misfit::Epoch | Misfit::Checksum) => break,
             };
-            // Rows are erased only in frames that others follow: zeros in the very last one
+            // Rows are erased only in frames that others follow: in the very last one they
             // are blocks that never reached the disk.
-            let is_torn = frame.entries.iter().any(|entry| entry.row.is_none());
-            if is_torn && is_last && scan.later_frame().is_none() {
+            if !frame.has_all_rows() && is_last && scan.next_whole().is_none() {
                 scan.back_to(start);
                 break;
             }
             self.frame(&frame).map_err(|what| corrupt(start, what))?;
             self.book(&frame)?;
+            self.note_rows(&frame);
             self.marks.add(Mark {
                 first: frame.first,
                 segment: number,
@@ -383,6 +393,16 @@ impl Walk<'_> {
         let upto = self.frontier.size();
         books.take(&bookings, upto)?;
         Ok(())
+    }
+
+    fn note_rows(&mut self, frame: &Frame) {
+        self.newest = frame.first;
+        for (index, entry) in (frame.first..).zip(&frame.entries) {
+            if entry.row == Row::Damaged {
+                tracing::warn!(index, "the row of an entry is damaged");
+                self.damaged.push(index);
+            }
+        }
     }
 
     fn remember_root(&mut self) {

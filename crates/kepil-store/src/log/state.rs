@@ -1,5 +1,6 @@
 //! What the threads of an open log share.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,6 +73,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     grown: Condvar,
     has_book: bool,
+    /// Held while rows are overwritten: who meets half a row waits for it and reads again.
+    erasing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -87,6 +90,10 @@ struct State {
     checkpoint: Option<Arc<str>>,
     failed: Option<Arc<str>>,
     publishing: Option<Arc<str>>,
+    /// Index of the first entry of the newest frame.
+    newest: u64,
+    /// Entries whose rows are known to be damaged.
+    damaged: BTreeSet<u64>,
 }
 
 impl Shared {
@@ -106,6 +113,8 @@ impl Shared {
             checkpoint: recovered.checkpoint.clone(),
             failed: None,
             publishing: None,
+            newest: recovered.newest,
+            damaged: recovered.damaged.iter().copied().collect(),
         };
         Self {
             segments,
@@ -113,6 +122,7 @@ impl Shared {
             state: Mutex::new(state),
             grown: Condvar::new(),
             has_book,
+            erasing: Mutex::new(()),
         }
     }
 
@@ -157,6 +167,32 @@ impl Shared {
         (mark, state.size)
     }
 
+    /// Waits until no row is being overwritten, and keeps it so.
+    pub(super) fn no_erasing(&self) -> MutexGuard<'_, ()> {
+        self.erasing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Index of the first entry of the newest frame, and the size of the log.
+    pub(super) fn newest(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.newest, state.size)
+    }
+
+    /// Entries whose rows are known to be damaged, ascending.
+    pub(super) fn damaged(&self) -> Vec<u64> {
+        self.state().damaged.iter().copied().collect()
+    }
+
+    /// Takes note of whether the row of an entry is damaged.
+    pub(super) fn note_row(&self, index: u64, is_damaged: bool) {
+        let mut state = self.state();
+        if is_damaged {
+            state.damaged.insert(index);
+        } else {
+            state.damaged.remove(&index);
+        }
+    }
+
     /// Takes note of a frame that is durable, and of the tree up to its map head if it has one.
     pub(super) fn grow(
         &self,
@@ -169,6 +205,7 @@ impl Shared {
         state.size = cut.size;
         state.root = cut.root;
         state.head = head.or(state.head);
+        state.newest = mark.first;
         state.marks.add(mark);
         if state.feed.len() > MAX_FEED {
             state.feed = Vec::new();

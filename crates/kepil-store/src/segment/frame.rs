@@ -38,10 +38,20 @@ const ENTRY_BYTES: usize = 2 + 4 + 4 + 4;
 pub(crate) struct StoredEntry {
     pub(crate) leaf: Leaf,
     pub(crate) booking: Vec<u8>,
-    /// `None` when the row was erased.
-    pub(crate) row: Option<Vec<u8>>,
+    pub(crate) row: Row,
     /// Where the row stands in the frame.
     pub(crate) place: RowPlace,
+}
+
+/// A row as found in a frame that is whole without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// The row that was written.
+    Whole(Vec<u8>),
+    /// Zeros: the row was erased.
+    Erased,
+    /// Neither: half an erasure, or damage.
+    Damaged,
 }
 
 /// Where a row stands, counted from the start of its frame.
@@ -160,7 +170,7 @@ impl<'a> FrameWriter<'a> {
 }
 
 impl Frame {
-    /// Reads the frame at the start of `bytes`.
+    /// Reads the frame at the start of `bytes`; it may hold rows that are erased or damaged.
     pub(crate) fn parse(bytes: &[u8], epoch: u64) -> Result<Self, Misfit> {
         let (frame, checksum) = Self::split(bytes).ok_or(Misfit::NotAFrame)?;
         let mut fields = Fields::new(frame);
@@ -194,11 +204,11 @@ impl Frame {
         let mut entries = Vec::with_capacity(rows.len());
         for raw in rows {
             let row = if raw.row.is_empty() || crc32fast::hash(raw.row) == raw.checksum {
-                Some(raw.row.to_vec())
+                Row::Whole(raw.row.to_vec())
             } else if raw.row.iter().all(|byte| *byte == 0) {
-                None
+                Row::Erased
             } else {
-                return Err(Misfit::Checksum);
+                Row::Damaged
             };
             entries.push(StoredEntry {
                 leaf: Leaf::parse(raw.leaf).map_err(|_| Misfit::Content)?,
@@ -221,6 +231,18 @@ impl Frame {
             root,
             length: frame.len() + 4,
         })
+    }
+
+    /// True when every row is as it was written.
+    pub(crate) fn has_all_rows(&self) -> bool {
+        let mut entries = self.entries.iter();
+        entries.all(|entry| matches!(entry.row, Row::Whole(_)))
+    }
+
+    /// Index after the last entry.
+    pub(crate) fn end(&self) -> u64 {
+        let count = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
+        self.first.saturating_add(count)
     }
 
     /// Parts the checksum from what it covers, if a whole frame stands here.
@@ -315,7 +337,7 @@ mod tests {
             assert_eq!(bytes[offset..offset + length], row);
             assert_eq!(
                 (&entry.leaf, &entry.booking, &entry.row),
-                (&leaf, &booking, &Some(row))
+                (&leaf, &booking, &Row::Whole(row))
             );
         }
         assert_eq!(Frame::parse(&bytes, 8), Err(Misfit::Epoch));
@@ -324,10 +346,26 @@ mod tests {
     #[test]
     fn no_flipped_bit_and_no_cut_passes() {
         let good = bytes();
+        let whole = Frame::parse(&good, 9).unwrap();
+        let row_at = |byte: usize| {
+            let mut entries = whole.entries.iter();
+            entries.position(|entry| {
+                (entry.place.offset..entry.place.offset + entry.place.length).contains(&byte)
+            })
+        };
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Frame::parse(&bad, 9).is_err(), "bit {bit}");
+            match (Frame::parse(&bad, 9), row_at(bit / 8)) {
+                (Err(_), None) => {}
+                // A flipped bit in a row is damage to this row and to nothing else.
+                (Ok(found), Some(at)) => {
+                    let mut expected = whole.clone();
+                    expected.entries[at].row = Row::Damaged;
+                    assert_eq!(found, expected, "bit {bit}");
+                }
+                (found, at) => panic!("bit {bit}, row {at:?}: {found:?}"),
+            }
         }
         for length in 0..good.len() {
             assert_eq!(Frame::parse(&good[..length], 9), Err(Misfit::NotAFrame));
@@ -340,17 +378,21 @@ mod tests {
         let RowPlace { offset, length } = Frame::parse(&bytes, 9).unwrap().entries[1].place;
         bytes[offset..offset + length].fill(0);
         let frame = Frame::parse(&bytes, 9).unwrap();
-        let rows: Vec<_> = frame
-            .entries
-            .iter()
-            .map(|entry| entry.row.is_some())
-            .collect();
-        assert_eq!(rows, [true, false, true]);
+        let is_erased = |frame: &Frame| {
+            let entries = frame.entries.iter();
+            entries
+                .map(|entry| entry.row == Row::Erased)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(is_erased(&frame), [false, true, false]);
+        assert!(!frame.has_all_rows());
         assert_eq!(frame.entries[1].leaf, draft(2).leaf);
         assert_eq!(frame.entries[1].booking, draft(2).booking);
         // Half an erasure is a damaged row.
         bytes[offset] = 7;
-        assert_eq!(Frame::parse(&bytes, 9), Err(Misfit::Checksum));
+        let frame = Frame::parse(&bytes, 9).unwrap();
+        assert_eq!(frame.entries[1].row, Row::Damaged);
+        assert!(matches!(frame.entries[2].row, Row::Whole(_)));
     }
 
     #[test]

@@ -53,7 +53,16 @@ impl<'a> Scan<'a> {
     /// If there is one, what stands at the position is not a torn tail: later writes
     /// begin only after earlier ones were durable.
     pub(crate) fn later_frame(&self) -> Option<usize> {
-        (self.offset + BLOCK_BYTES..self.bytes.len())
+        self.frame_from(self.offset + BLOCK_BYTES)
+    }
+
+    /// Offset of the first whole frame of this segment at the position or behind it.
+    pub(crate) fn next_whole(&self) -> Option<usize> {
+        self.frame_from(self.offset)
+    }
+
+    fn frame_from(&self, start: usize) -> Option<usize> {
+        (start..self.bytes.len())
             .step_by(BLOCK_BYTES)
             .find(|offset| {
                 self.bytes

@@ -1,0 +1,161 @@
+//! Wipes rows out of segments.
+//!
+//! A row lies between covered parts of its frame and has a checksum of its own
+//! ([`crate::segment::frame`]), so the frame stays whole whatever happens to the row. The
+//! blocks that hold it are written again with the same bytes around it: a write that is
+//! cut short leaves a damaged row and nothing else, and erasing it again finishes it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::EraseError;
+use super::reader::Reader;
+use super::state::Shared;
+use crate::disk::{BLOCK_BYTES, Blocks, Disk, SegmentFile};
+use crate::segment::frame::{Frame, Row};
+
+/// Overwrites rows, one caller at a time.
+#[derive(Debug)]
+pub(super) struct Eraser {
+    shared: Arc<Shared>,
+    disk: Arc<dyn Disk>,
+    turn: Mutex<()>,
+}
+
+/// A segment open for wiping.
+#[derive(Debug)]
+struct OpenSegment {
+    path: PathBuf,
+    reads: File,
+    writes: Box<dyn SegmentFile>,
+}
+
+/// A frame with rows to wipe.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    epoch: u64,
+    /// Where the frame begins in the segment.
+    start: u64,
+    length: usize,
+}
+
+impl Eraser {
+    pub(super) const fn new(shared: Arc<Shared>, disk: Arc<dyn Disk>) -> Self {
+        Self {
+            shared,
+            disk,
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// Wipes the rows of these entries; gives how many were there until now.
+    pub(super) fn erase(&self, indexes: &[u64]) -> Result<u64, EraseError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = indexes.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let (newest, size) = self.shared.newest();
+        if let Some(index) = wanted.iter().copied().find(|index| *index >= newest) {
+            return Err(if index >= size {
+                EraseError::Outside { index, size }
+            } else {
+                EraseError::Newest { index }
+            });
+        }
+
+        let reader = Reader::new(self.shared.clone());
+        let (mut wiped, mut open) = (0, None);
+        let mut rest = wanted.as_slice();
+        while let Some(index) = rest.first() {
+            let (path, epoch, start, frame) = reader.place_of(*index)?;
+            let here = rest.partition_point(|index| *index < frame.end());
+            let (own, after) = rest.split_at_checked(here).unwrap_or((rest, &[]));
+            let place = Place {
+                path,
+                epoch,
+                start,
+                length: frame.length,
+            };
+            wiped += self.wipe(&place, own, &mut open)?;
+            rest = after;
+        }
+        Ok(wiped)
+    }
+
+    /// Wipes rows of one frame; when this returns without an error they are gone for good.
+    fn wipe(
+        &self,
+        place: &Place,
+        indexes: &[u64],
+        open: &mut Option<OpenSegment>,
+    ) -> Result<u64, EraseError> {
+        let failed = |source| EraseError::Write {
+            path: place.path.clone(),
+            source,
+        };
+        let segment = match open {
+            Some(segment) if segment.path == place.path => segment,
+            _ => open.insert(self.open(&place.path).map_err(failed)?),
+        };
+        // From here to the end readers that meet half a row wait.
+        let _guard = self.shared.no_erasing();
+        let result = segment.wipe(place, indexes);
+        if let Ok(after) = segment.frame(place) {
+            for (index, entry) in (after.1.first..).zip(&after.1.entries) {
+                self.shared.note_row(index, entry.row == Row::Damaged);
+            }
+        }
+        result.map_err(failed)
+    }
+
+    fn open(&self, path: &std::path::Path) -> io::Result<OpenSegment> {
+        Ok(OpenSegment {
+            path: path.to_owned(),
+            reads: File::open(path)?,
+            writes: self.disk.open_segment(path)?,
+        })
+    }
+}
+
+impl OpenSegment {
+    /// The bytes of a frame, whole blocks, and what they say.
+    fn frame(&self, place: &Place) -> io::Result<(Vec<u8>, Frame)> {
+        let mut bytes = vec![0; place.length.next_multiple_of(BLOCK_BYTES)];
+        self.reads.read_exact_at(&mut bytes, place.start)?;
+        let frame = Frame::parse(&bytes, place.epoch).map_err(io::Error::other)?;
+        Ok((bytes, frame))
+    }
+
+    fn wipe(&mut self, place: &Place, indexes: &[u64]) -> io::Result<u64> {
+        let (mut bytes, frame) = self.frame(place)?;
+        let mut wiped = 0;
+        let mut touched = Vec::new();
+        for (index, entry) in (frame.first..).zip(&frame.entries) {
+            let range = entry.place.offset..entry.place.offset + entry.place.length;
+            let row = bytes.get_mut(range.clone()).unwrap_or_default();
+            let is_wanted = indexes.binary_search(&index).is_ok();
+            if is_wanted && row.iter().any(|byte| *byte != 0) {
+                row.fill(0);
+                wiped += 1;
+                touched.extend(range.start / BLOCK_BYTES..=(range.end - 1) / BLOCK_BYTES);
+            }
+        }
+        touched.dedup();
+        // One write for each run of neighbouring blocks.
+        for run in touched.chunk_by(|before, after| before + 1 == *after) {
+            let Some((first, last)) = run.first().zip(run.last()) else {
+                continue;
+            };
+            let range = first * BLOCK_BYTES..(last + 1) * BLOCK_BYTES;
+            let offset = u64::try_from(range.start).map_err(io::Error::other)?;
+            let mut blocks = Blocks::new();
+            blocks.fill(bytes.get(range).unwrap_or_default());
+            self.writes.write_blocks(&blocks, place.start + offset)?;
+        }
+        Ok(wiped)
+    }
+}
