@@ -262,6 +262,7 @@ impl Log {
             shared.clone(),
             keeper.clone().map(|keeper| (queue.clone(), keeper)),
             options.endorser.clone(),
+            options.clock.clone(),
             options.disk.clone(),
             folder.join("log"),
             options.checkpoint_interval,

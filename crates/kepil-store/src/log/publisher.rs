@@ -18,7 +18,7 @@ use super::keeper::Keeper;
 use super::queue::Queue;
 use super::reader::Reader;
 use super::state::{Cut, Shared};
-use super::{Endorser, OpenError, PublishError};
+use super::{Clock, Endorser, OpenError, PublishError};
 use crate::disk::Disk;
 use crate::durable;
 use crate::source::DirSource;
@@ -28,6 +28,9 @@ const MAX_FILLED: usize = 64;
 
 /// How long a map head may take; entries before it are being booked meanwhile.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A log with a book publishes a head at least this often, in seconds, entries or not.
+const QUIET_SECS: u64 = 600;
 
 /// The publishing thread.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ impl Publisher {
         shared: Arc<Shared>,
         heads: Option<(Arc<Queue>, Arc<Keeper>)>,
         endorser: Option<Arc<dyn Endorser>>,
+        clock: Clock,
         disk: Arc<dyn Disk>,
         folder: PathBuf,
         interval: Duration,
@@ -56,6 +60,7 @@ impl Publisher {
             shared,
             heads,
             endorser,
+            clock,
             disk,
             folder,
             builder: TileBuilder::new(),
@@ -86,12 +91,12 @@ impl Publisher {
     }
 }
 
-#[derive(Debug)]
 struct Work {
     shared: Arc<Shared>,
     /// Where map heads come from; `None` for a log without a book.
     heads: Option<(Arc<Queue>, Arc<Keeper>)>,
     endorser: Option<Arc<dyn Endorser>>,
+    clock: Clock,
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Begins empty each time the log is opened: so every published file is compared
@@ -206,7 +211,8 @@ impl Work {
             return Ok(cut);
         };
         let size = self.shared.size();
-        if size == 0 || cut.is_some_and(|cut| cut.size == size) {
+        let is_covered = size == 0 || cut.is_some_and(|cut| cut.size == size);
+        if is_covered && !self.is_quiet_for_long() {
             return Ok(cut);
         }
         queue.want_head();
@@ -217,6 +223,15 @@ impl Work {
             newer @ Some(_) if newer != cut => Ok(newer),
             _ => Err(PublishError::NoHead),
         }
+    }
+
+    /// True when the last map head is old: a quiet log says that it is quiet, so that nobody
+    /// takes its silence for hiding.
+    fn is_quiet_for_long(&self) -> bool {
+        let Ok(Leaf::MapHead(head)) = Leaf::parse(&self.last_leaf) else {
+            return false;
+        };
+        (self.clock)() / 1000 > head.time.saturating_add(QUIET_SECS)
     }
 
     /// Keeps the first checkpoint that proves a closed month: no later one can be made again.
