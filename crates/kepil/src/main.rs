@@ -7,7 +7,10 @@ mod demo;
 mod exit;
 mod law;
 mod ledger;
+mod operator;
+mod person;
 mod quick;
+mod replay;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +42,14 @@ enum Command {
     /// The ledger: its head, a full check, a receipt.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// A person's own list of uses, and the check that it is complete.
+    #[command(subcommand)]
+    Person(person::Person),
+    /// What an operator does on somebody's order: erase, keep back, extend, hand out a secret.
+    #[command(subcommand)]
+    Operator(operator::Operator),
+    /// Decide every recorded decision again, by the law of its time or of another day.
+    Replay(replay::Args),
     /// Run a node.
     Serve {
         /// The configuration file; without it, the defaults.
@@ -64,6 +75,9 @@ fn main() -> ExitCode {
         Command::Decide(args) => decide::run(&args, cli.json),
         Command::Law(command) => law::run(command, cli.json),
         Command::Ledger(command) => ledger::run(&command, cli.json),
+        Command::Person(command) => person::run(&command, cli.json),
+        Command::Operator(command) => operator::run(&command, cli.json),
+        Command::Replay(args) => replay::run(&args, cli.json),
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Config(command) => config::run(&command, cli.json),
         Command::Demo(args) => demo::run(&args, cli.json),
