@@ -374,8 +374,11 @@ pub(crate) fn subtree(leaves: &[(Tag, Hash)], bit: usize) -> Hash {
     }
 }
 
+/// Tags with the hashes of their leaves.
+type Leaves = [(Tag, Hash)];
+
 /// Parts sorted tags by a bit: those with 0 come first.
-fn split(leaves: &[(Tag, Hash)], bit: usize) -> (&[(Tag, Hash)], &[(Tag, Hash)]) {
+fn split(leaves: &Leaves, bit: usize) -> (&Leaves, &Leaves) {
     let middle = leaves.partition_point(|(tag, _)| tag.bit(bit) == Some(false));
     leaves.split_at_checked(middle).unwrap_or((leaves, &[]))
 }

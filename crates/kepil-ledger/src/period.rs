@@ -36,7 +36,7 @@ impl Period {
         u32::try_from(year * 100 + month)
             .ok()
             .and_then(Self::new)
-            .unwrap_or(Self(9999_12))
+            .unwrap_or(Self(999_912))
     }
 
     /// The month of a moment in Unix milliseconds.
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(december.next().number(), 202_601);
         assert!(!december.is_closed_at(1_767_225_600 + GRACE_SECS - 1));
         assert!(december.is_closed_at(1_767_225_600 + GRACE_SECS));
-        for wrong in [0, 202_600, 202_613, 196_912, 20_2611_0] {
+        for wrong in [0, 202_600, 202_613, 196_912, 2_026_110] {
             assert_eq!(Period::new(wrong), None);
         }
     }

@@ -288,7 +288,7 @@ fn section_17_from_keys_to_head() {
     let leaf = Leaf::MapHead(head);
     // The vectors book November 2026 under a moment of November 2025, which the head lists too.
     let Leaf::MapHead(head) = &leaf else {
-        unreachable!()
+        panic!("{leaf:?}")
     };
     let rows: Vec<MapRow> = head
         .rows()
