@@ -1,5 +1,6 @@
 //! `kepil`: the gate, the law and the ledger behind one command.
 
+mod audit;
 mod client;
 mod config;
 mod decide;
@@ -9,6 +10,7 @@ mod law;
 mod ledger;
 mod quick;
 mod serve;
+mod witness;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -39,6 +41,12 @@ enum Command {
     /// The ledger: its head, a full check, a receipt.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// A witness of logs: cosigns their growth and never a fork.
+    #[command(subcommand)]
+    Witness(witness::Witness),
+    /// An auditor of a log: replays every record and cosigns what held.
+    #[command(subcommand)]
+    Auditor(audit::Auditor),
     /// Run a node.
     Serve {
         /// The configuration file; without it, the defaults.
@@ -64,6 +72,8 @@ fn main() -> ExitCode {
         Command::Decide(args) => decide::run(&args, cli.json),
         Command::Law(command) => law::run(command, cli.json),
         Command::Ledger(command) => ledger::run(&command, cli.json),
+        Command::Witness(command) => witness::run(&command),
+        Command::Auditor(command) => audit::run_auditor(&command),
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Config(command) => config::run(&command, cli.json),
         Command::Demo(args) => demo::run(&args, cli.json),

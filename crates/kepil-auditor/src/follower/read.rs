@@ -64,13 +64,17 @@ impl<S: Log> Follower<S> {
         let (size, own) = (checkpoint.size, self.hashes.size());
         let mut kept = Kept::default();
         if size > own {
-            let Some(read) = self.rebuild(one, now, round)? else {
-                self.hashes
-                    .cut(own)
-                    .map_err(FollowError::reading("tree-0"))?;
-                return Ok(());
-            };
-            kept = read;
+            match self.rebuild(&one, now, round) {
+                Ok(Some(read)) => kept = read,
+                // Nothing stays that the log has not signed.
+                other => {
+                    let cut = self.hashes.cut(own);
+                    other?;
+                    return cut.map_err(FollowError::reading("tree-0"));
+                }
+            }
+            self.save_verified(size, &checkpoint.root)?;
+            self.seen.confirm(one);
         } else if self.hashes.root(size).map_err(FollowError::of_tree)? != checkpoint.root {
             self.contradiction(&one, now, round)?;
         } else if size < own {
@@ -107,11 +111,11 @@ impl<S: Log> Follower<S> {
     /// Reads all entries up to a checkpoint into the own tree; `None` when they do not lead to it.
     fn rebuild(
         &mut self,
-        one: SeenCheckpoint,
+        one: &SeenCheckpoint,
         now: u64,
         round: &mut Round,
     ) -> Result<Option<Kept>, FollowError> {
-        let checkpoint = one.signed.unverified().clone();
+        let checkpoint = one.signed.unverified();
         let (own, size) = (self.hashes.size(), checkpoint.size);
         let mut kept = Kept::default();
         for number in own / WIDTH..size.div_ceil(WIDTH) {
@@ -129,7 +133,7 @@ impl<S: Log> Follower<S> {
         let differences = self.compare_tiles(own, size, round)?;
         let rebuilt = self.hashes.root(size).map_err(FollowError::of_tree)?;
         if rebuilt != checkpoint.root {
-            self.diagnose(own, &one, &differences, now, round)?;
+            self.diagnose(own, one, &differences, now, round)?;
             return Ok(None);
         }
         for difference in differences {
@@ -145,8 +149,6 @@ impl<S: Log> Follower<S> {
         {
             return Err(FollowError::OtherLog);
         }
-        self.save_verified(size, &checkpoint.root)?;
-        self.seen.confirm(one);
         Ok(Some(kept))
     }
 

@@ -103,7 +103,15 @@ impl<S: Log> Follower<S> {
         }
         let width = u16::try_from(entries.len()).unwrap_or(TILE_WIDTH);
         match self.source.records(number, width) {
-            Ok(openings) => Ok(Some(Shown { entries, openings })),
+            Ok(openings) if openings.len() == entries.len() => {
+                Ok(Some(Shown { entries, openings }))
+            }
+            Ok(_) => {
+                round.unchecked(format!(
+                    "the records of bundle {number} are not one for each entry"
+                ));
+                Ok(None)
+            }
             Err(error) => {
                 round.unchecked(chain(&error));
                 Ok(None)
