@@ -1,5 +1,6 @@
 //! `kepil`: the gate, the law and the ledger behind one command.
 
+mod audit;
 mod client;
 mod config;
 mod decide;
@@ -12,6 +13,7 @@ mod person;
 mod quick;
 mod replay;
 mod serve;
+mod witness;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -50,6 +52,12 @@ enum Command {
     Operator(operator::Operator),
     /// Decide every recorded decision again, by the law of its time or of another day.
     Replay(replay::Args),
+    /// A witness of logs: cosigns their growth and never a fork.
+    #[command(subcommand)]
+    Witness(witness::Witness),
+    /// An auditor of a log: replays every record and cosigns what held.
+    #[command(subcommand)]
+    Auditor(audit::Auditor),
     /// Run a node.
     Serve {
         /// The configuration file; without it, the defaults.
@@ -78,6 +86,8 @@ fn main() -> ExitCode {
         Command::Person(command) => person::run(&command, cli.json),
         Command::Operator(command) => operator::run(&command, cli.json),
         Command::Replay(args) => replay::run(&args, cli.json),
+        Command::Witness(command) => witness::run(&command),
+        Command::Auditor(command) => audit::run_auditor(&command),
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Config(command) => config::run(&command, cli.json),
         Command::Demo(args) => demo::run(&args, cli.json),
