@@ -18,6 +18,15 @@ impl Frontier {
         Self::default()
     }
 
+    /// A tree that goes on from the roots of its complete subtrees, largest first.
+    ///
+    /// `None` unless there is one for each 1 bit of the size.
+    #[must_use]
+    pub fn resume(size: u64, parts: Vec<Hash>) -> Option<Self> {
+        let bits = usize::try_from(size.count_ones()).ok()?;
+        (parts.len() == bits).then_some(Self { size, parts })
+    }
+
     /// Number of entries so far, which is the index of the next one.
     #[must_use]
     pub const fn size(&self) -> u64 {
