@@ -17,6 +17,7 @@ use kepil_ledger::verify::CHECKPOINT_PATH;
 use super::keeper::Keeper;
 use super::queue::Queue;
 use super::reader::Reader;
+use super::snapshotter::Snapshotter;
 use super::state::{Cut, Shared};
 use super::{Clock, Endorser, OpenError, PublishError};
 use crate::disk::Disk;
@@ -36,7 +37,15 @@ const QUIET_SECS: u64 = 600;
 #[derive(Debug)]
 pub(super) struct Publisher {
     orders: Sender<Order>,
-    thread: JoinHandle<Result<(), PublishError>>,
+    thread: JoinHandle<Stopped>,
+}
+
+/// What the publishing thread leaves behind.
+#[derive(Debug)]
+struct Stopped {
+    result: Result<(), PublishError>,
+    builder: TileBuilder,
+    snapshotter: Snapshotter,
 }
 
 #[derive(Debug)]
@@ -54,6 +63,7 @@ impl Publisher {
         disk: Arc<dyn Disk>,
         folder: PathBuf,
         interval: Duration,
+        (builder, snapshotter): (TileBuilder, Snapshotter),
     ) -> Result<Self, OpenError> {
         let (orders, ordered) = mpsc::channel();
         let mut work = Work {
@@ -63,14 +73,22 @@ impl Publisher {
             clock,
             disk,
             folder,
-            builder: TileBuilder::new(),
+            builder,
+            snapshotter,
             outdated: Vec::new(),
             published: None,
             last_leaf: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("kepil-log-publish".to_owned())
-            .spawn(move || work.run(&ordered, interval))
+            .spawn(move || {
+                let result = work.run(&ordered, interval);
+                Stopped {
+                    result,
+                    builder: work.builder,
+                    snapshotter: work.snapshotter,
+                }
+            })
             .map_err(OpenError::Thread)?;
         Ok(Self { orders, thread })
     }
@@ -83,11 +101,13 @@ impl Publisher {
         replied.recv().unwrap_or(Err(PublishError::Stopped))
     }
 
-    /// Publishes a last time and ends.
-    pub(super) fn stop(self) -> Result<(), PublishError> {
+    /// Publishes a last time and ends; gives what a last snapshot is made with.
+    pub(super) fn stop(self) -> Result<(TileBuilder, Snapshotter), PublishError> {
         // If the thread is gone, joining says so.
         let _ = self.orders.send(Order::Stop);
-        self.thread.join().unwrap_or(Err(PublishError::Stopped))
+        let stopped = self.thread.join().map_err(|_| PublishError::Stopped)?;
+        stopped.result?;
+        Ok((stopped.builder, stopped.snapshotter))
     }
 }
 
@@ -99,9 +119,11 @@ struct Work {
     clock: Clock,
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-    /// Begins empty each time the log is opened: so every published file is compared
-    /// with the entries once, and made again where it is missing or wrong.
+    /// Begins where the snapshot stood with which the log was opened, or empty: then every
+    /// published file is compared with the entries, and made again where it is missing or
+    /// wrong.
     builder: TileBuilder,
+    snapshotter: Snapshotter,
     /// Full tiles whose partial forms can go once a checkpoint no longer needs them.
     outdated: Vec<TilePath>,
     published: Option<u64>,
@@ -201,6 +223,7 @@ impl Work {
         }
         self.published = Some(feed.size);
         self.remove_outdated();
+        self.snapshotter.published(&self.builder);
         Ok(())
     }
 
