@@ -1,4 +1,4 @@
-//! `kepil-bench ledger`: durable entries, the map behind them, and proofs out of both.
+//! `kepil-bench-ledger`: durable entries, the map behind them, and proofs out of both.
 //!
 //! Everything runs in this process on a real disk; PostgreSQL runs beside it on the same
 //! disk, in the same rounds. No figure is given before what was acknowledged has been
@@ -21,6 +21,7 @@ mod times;
 use crate::fault::Fault;
 use crate::report::{Figure, Report};
 use crate::setting::{Setting, load_average};
+use disk::Rest;
 use progress::Progress;
 use scratch::Scratch;
 use std::path::PathBuf;
@@ -37,6 +38,10 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// Only these; all when empty.
     pub parts: Vec<Part>,
+    /// Time between checkpoints of a log with a book; that of a node when absent.
+    pub checkpoint: Option<Duration>,
+    /// How long to wait, in all, for the disk's normal state.
+    pub rest: Duration,
 }
 
 /// A part of the benchmark.
@@ -102,7 +107,7 @@ const QUICK: Effort = Effort {
     seconds: 10,
     closed: Duration::from_secs(2),
     closed_rounds: 1,
-    postgres_rounds: 2,
+    postgres_rounds: 3,
     map_rounds: 3,
     leaves: 100_000,
 };
@@ -112,6 +117,8 @@ const QUICK: Effort = Effort {
 struct Run {
     effort: Effort,
     persons: u64,
+    checkpoint: Option<Duration>,
+    rest: Rest,
     scratch: Scratch,
     progress: Progress,
     ratios: Vec<Figure>,
@@ -134,6 +141,8 @@ pub fn run(options: &Options) -> Result<Found, Fault> {
     let mut run = Run {
         effort: if options.quick { QUICK } else { FULL },
         persons: options.persons.max(1),
+        checkpoint: options.checkpoint,
+        rest: Rest::new(options.rest),
         scratch,
         progress: Progress::new(),
         ratios: Vec::new(),

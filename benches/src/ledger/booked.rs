@@ -1,7 +1,7 @@
 //! A log with a book: how far the published map stays behind what is durable.
 
 use crate::fault::{Fault, during, fault};
-use crate::ledger::disk::{self, Disk};
+use crate::ledger::disk::{Disk, Rest};
 use crate::ledger::logs::{Bench, booking, callers, now_ms};
 use crate::ledger::open::{self, Plan};
 use crate::ledger::random::{Random, Spread, draft, tag};
@@ -77,15 +77,17 @@ pub fn run(
     persons: u64,
     spread: Spread,
     plan: Plan,
+    checkpoint: Option<Duration>,
+    rest: &Rest,
 ) -> Result<(Outcome, Disk), Fault> {
-    let bench = Bench::open(folder, true)?;
+    let bench = Bench::with_book(folder, checkpoint)?;
     let period = bench
         .log
         .period_for(now_ms())
         .ok_or_else(|| fault("a log without a book"))?;
     enrol(&bench.log, period, persons)?;
     let before = bench.log.head().size;
-    let (outcome, disk) = disk::beside(&bench.folder, || {
+    let (outcome, disk) = rest.beside(&bench.folder, || {
         watch(&bench, before, plan, move |number| {
             let mut random = Random::new(number);
             use_of(spread.pick(&mut random, persons), number, period)
@@ -214,7 +216,15 @@ mod tests {
             per_s: 500,
             seconds: 3,
         };
-        let (outcome, _) = run(folder.path().join("log"), 1_000, Spread::Skewed, plan).unwrap();
+        let (outcome, _) = run(
+            folder.path().join("log"),
+            1_000,
+            Spread::Skewed,
+            plan,
+            None,
+            &Rest::new(Duration::ZERO),
+        )
+        .unwrap();
         assert_eq!(outcome.load.ack.count, 1_350);
         assert!(outcome.heads >= 1);
         // Some look found an entry not yet in a published map.

@@ -2,7 +2,7 @@
 
 use crate::clock::number;
 use crate::fault::{Fault, during};
-use crate::ledger::disk::{self, Disk};
+use crate::ledger::disk::{Disk, Rest};
 use crate::ledger::logs::{Bench, callers};
 use crate::ledger::random::draft;
 use crate::ledger::times::Latency;
@@ -26,10 +26,15 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the log refuses an entry, or does not hold all of them afterwards.
-pub fn run(folder: PathBuf, writers: u64, long: Duration) -> Result<(Outcome, Disk), Fault> {
-    let bench = Bench::open(folder, false)?;
+pub fn run(
+    folder: PathBuf,
+    rest: &Rest,
+    writers: u64,
+    long: Duration,
+) -> Result<(Outcome, Disk), Fault> {
+    let bench = Bench::open(folder)?;
     let ((outcome, entries), disk) =
-        disk::beside(&bench.folder, || write_all(&bench, writers, long))?;
+        rest.beside(&bench.folder, || write_all(&bench, writers, long))?;
     bench.finish(entries)?;
     Ok((outcome, disk))
 }
@@ -86,9 +91,15 @@ mod tests {
     fn writers_write_and_what_they_wrote_stands() {
         let folder = tempfile::tempdir_in(".").unwrap();
         let long = Duration::from_millis(200);
-        let (outcome, _) = run(folder.path().join("log"), 4, long).unwrap();
+        let (outcome, _) = run(
+            folder.path().join("log"),
+            &Rest::new(Duration::ZERO),
+            4,
+            long,
+        )
+        .unwrap();
         assert!(outcome.ack.count > 0);
         assert!(outcome.ack.p50 <= outcome.ack.max);
-        assert!(!folder.path().join("log").exists());
+        assert!(!folder.path().join("log/segments").exists());
     }
 }

@@ -7,16 +7,20 @@ use crate::clock::{median, number};
 use crate::fault::{Fault, during};
 use kepil_store::disk::{BLOCK_BYTES, Blocks};
 use rustix::fs::{Mode, OFlags};
+use std::cell::Cell;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Writes of one look.
 const WRITES: u64 = 40;
 
 /// A look whose median is below this finds the normal state.
 const NORMAL_US: f64 = 400.0;
+
+/// Time between two looks while waiting.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the disk was like at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -83,18 +87,44 @@ impl Disk {
     }
 }
 
-/// Runs something between two looks at the disk that `folder` lies on.
-///
-/// # Errors
-/// With that of either.
-pub fn beside<T>(
-    folder: &Path,
-    work: impl FnOnce() -> Result<T, Fault>,
-) -> Result<(T, Disk), Fault> {
-    let before = probe(folder)?;
-    let done = work()?;
-    let after = probe(folder)?;
-    Ok((done, Disk { before, after }))
+/// Waits for the normal state before something is measured, as long as there is patience left.
+#[derive(Debug)]
+pub struct Rest(Cell<Duration>);
+
+impl Rest {
+    /// With so much patience for all waits together.
+    #[must_use]
+    pub const fn new(patience: Duration) -> Self {
+        Self(Cell::new(patience))
+    }
+
+    /// Looks at the disk until it is in its normal state or patience ends; gives the last look.
+    fn wait(&self, folder: &Path) -> Result<Probe, Fault> {
+        loop {
+            let begin = Instant::now();
+            let probe = probe(folder)?;
+            if probe.us < NORMAL_US || self.0.get().is_zero() {
+                return Ok(probe);
+            }
+            std::thread::sleep(PAUSE);
+            self.0.set(self.0.get().saturating_sub(begin.elapsed()));
+        }
+    }
+
+    /// Runs something between two looks at the disk that `folder` lies on.
+    ///
+    /// # Errors
+    /// With that of either.
+    pub fn beside<T>(
+        &self,
+        folder: &Path,
+        work: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<(T, Disk), Fault> {
+        let before = self.wait(folder)?;
+        let done = work()?;
+        let after = probe(folder)?;
+        Ok((done, Disk { before, after }))
+    }
 }
 
 /// Overwrites 40 blocks of a written file, each past every cache of the operating system.
@@ -149,5 +179,15 @@ mod tests {
         assert_eq!(state(90.0, 399.0), State::Normal);
         assert_eq!(state(4_000.0, 400.0), State::Slow);
         assert_eq!(state(90.0, 4_000.0), State::Mixed);
+    }
+
+    #[test]
+    fn the_disk_is_looked_at_and_nothing_stays_behind() {
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let rest = Rest::new(Duration::ZERO);
+        let (done, disk) = rest.beside(folder.path(), || Ok(7)).unwrap();
+        assert_eq!(done, 7);
+        assert!(disk.before.us > 0.0 && disk.after.per_s > 0.0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -10,6 +10,7 @@ use kepil_store::draft::Booker;
 use kepil_store::log::{Log, Options};
 use kepil_store::source::DirSource;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -97,11 +98,22 @@ impl Bench {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn open(folder: PathBuf, with_book: bool) -> Result<Self, Fault> {
-        let options = Options {
-            booker: with_book.then(|| Arc::new(Plain) as Arc<dyn Booker>),
-            ..Options::new(origin()?, SEED, Arc::new(now_ms))
-        };
+    pub fn open(folder: PathBuf) -> Result<Self, Fault> {
+        Self::with(folder, Options::new(origin()?, SEED, Arc::new(now_ms)))
+    }
+
+    /// Opens a new log with a book; `checkpoint` is the time between checkpoints.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn with_book(folder: PathBuf, checkpoint: Option<Duration>) -> Result<Self, Fault> {
+        let mut options = Options::new(origin()?, SEED, Arc::new(now_ms));
+        options.booker = Some(Arc::new(Plain));
+        options.checkpoint_interval = checkpoint.unwrap_or(options.checkpoint_interval);
+        Self::with(folder, options)
+    }
+
+    fn with(folder: PathBuf, options: Options) -> Result<Self, Fault> {
         let log = Log::open(&folder, options).map_err(during("opening the log"))?;
         let bench = Self { log, folder };
         bench.settle()?;
@@ -132,10 +144,12 @@ impl Bench {
         self.folder.join("log")
     }
 
-    /// Closes the log and removes it.
+    /// Closes the log and checks it: so many entries must stand in it, and the whole must
+    /// rebuild to its signed root.
     ///
-    /// With `entries` it first demands that so many stand in the published log, map heads
-    /// not counted where there is a book, and that the whole of it rebuilds to its root.
+    /// The segments are removed, and what is left is written out, so that the next
+    /// measurement finds a quiet disk. The many small published files stay to the end:
+    /// a file system that has just removed thousands of files makes new ones slowly.
     ///
     /// # Errors
     /// When an acknowledged entry is missing or the log is not sound: the figures are void.
@@ -151,8 +165,19 @@ impl Bench {
                 report.is_sound()
             )));
         }
-        remove(&self.folder)
+        remove(&self.folder.join("segments"))?;
+        quieten(&self.folder)
     }
+}
+
+/// Has the whole file system written out.
+///
+/// # Errors
+/// When the folder cannot be opened or the disk fails.
+pub fn quieten(folder: &Path) -> Result<(), Fault> {
+    let failed = during("writing everything out");
+    let folder = File::open(folder).map_err(&failed)?;
+    rustix::fs::syncfs(&folder).map_err(during("writing everything out"))
 }
 
 /// Removes a folder.

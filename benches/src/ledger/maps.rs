@@ -29,8 +29,9 @@ pub struct Work {
     pub batches: usize,
     /// Whose entries come in.
     pub spread: Spread,
-    /// The state of before is remembered, as it is while a published head needs it.
-    pub marked: bool,
+    /// Batches from one head to the next: the state at the head before is remembered, as a
+    /// node must while proofs for it are made. `None`: nothing is remembered.
+    pub head_every: Option<usize>,
 }
 
 /// A map, and how far its log has come.
@@ -87,12 +88,13 @@ impl Bench {
 
     fn round(&mut self, work: Work) -> Result<f64, Fault> {
         let entries = self.entries(work);
-        if work.marked {
-            self.map.mark(self.index);
-            self.map.forget_before(self.index);
-        }
         let before = cpu_ns();
-        for batch in entries.chunks(work.batch) {
+        for (number, batch) in entries.chunks(work.batch).enumerate() {
+            let is_head = |every| number.is_multiple_of(every);
+            if work.head_every.is_some_and(is_head) {
+                self.map.mark(self.index);
+                self.map.forget_before(self.index);
+            }
             for (tag, commitment) in batch {
                 self.map.step(tag, self.index, commitment, self.index);
                 self.index += 1;
@@ -141,12 +143,12 @@ mod tests {
         let (mut bench, built) = Bench::build(500).unwrap();
         assert_eq!(bench.map.persons(), 500);
         assert!(built.seconds > 0.0);
-        for marked in [false, true] {
+        for head_every in [None, Some(7)] {
             let work = Work {
                 batch: 10,
                 batches: 30,
                 spread: Spread::Uniform,
-                marked,
+                head_every,
             };
             let before = bench.index;
             assert!(bench.updates_per_s(work, 2).unwrap() > 0.0);

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn every_arrival_is_answered_once_and_stands_in_the_log() {
         let folder = tempfile::tempdir_in(".").unwrap();
-        let bench = Bench::open(folder.path().join("log"), false).unwrap();
+        let bench = Bench::open(folder.path().join("log")).unwrap();
         let plan = Plan {
             per_s: 2_000,
             seconds: 1,

@@ -13,8 +13,9 @@ pub use server::Server;
 
 use crate::fault::Fault;
 use crate::ledger::closed;
-use crate::ledger::disk::{self, Disk, State};
+use crate::ledger::disk::{Disk, Rest, State};
 use crate::ledger::scratch::Scratch;
+use crate::report::shown;
 use std::time::Duration;
 
 /// Writers here and clients there.
@@ -34,6 +35,37 @@ pub struct Round {
 }
 
 impl Round {
+    /// Runs both, ours first or last.
+    ///
+    /// # Errors
+    /// When either side fails, or our log does not hold what it acknowledged.
+    pub fn run(
+        scratch: &Scratch,
+        rest: &Rest,
+        server: &Server,
+        long: Duration,
+        ours_first: bool,
+    ) -> Result<Self, Fault> {
+        let ours = || closed::run(scratch.fresh(), rest, WRITERS, long);
+        let theirs = || -> Result<(Loaded, Disk), Fault> {
+            server.settle()?;
+            rest.beside(scratch.path(), || server.load(WRITERS, long))
+        };
+        let ((ours, our_disk), (theirs, their_disk)) = if ours_first {
+            let first = ours()?;
+            (first, theirs()?)
+        } else {
+            let first = theirs()?;
+            (ours()?, first)
+        };
+        Ok(Self {
+            ours,
+            our_disk,
+            theirs,
+            their_disk,
+        })
+    }
+
     /// Entries a second here : there.
     #[must_use]
     pub fn ratio(&self) -> f64 {
@@ -46,58 +78,17 @@ impl Round {
         let (ours, theirs) = (self.our_disk.state(), self.their_disk.state());
         if ours == theirs { ours } else { State::Mixed }
     }
-}
 
-/// Runs rounds of both; every second one begins with the other side.
-///
-/// # Errors
-/// When either side fails, or does not hold what it acknowledged.
-pub fn rounds(
-    scratch: &Scratch,
-    server: &Server,
-    count: usize,
-    long: Duration,
-    mut each: impl FnMut(usize, &Round),
-) -> Result<Vec<Round>, Fault> {
-    let mut done = Vec::new();
-    for number in 0..count {
-        let ours = || closed::run(scratch.sub("log"), WRITERS, long);
-        let theirs = || -> Result<(Loaded, Disk), Fault> {
-            server.settle()?;
-            disk::beside(scratch.path(), || server.load(WRITERS, long))
-        };
-        let ((ours, our_disk), (theirs, their_disk)) = if number % 2 == 0 {
-            let first = ours()?;
-            (first, theirs()?)
-        } else {
-            let first = theirs()?;
-            (ours()?, first)
-        };
-        let round = Round {
-            ours,
-            our_disk,
-            theirs,
-            their_disk,
-        };
-        each(number, &round);
-        done.push(round);
+    /// The round in one line.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!(
+            "{} here, {} there, ratio {}; disk {} / {}",
+            shown(self.ours.per_s),
+            shown(self.theirs.per_s),
+            shown(self.ratio()),
+            self.our_disk.said(),
+            self.their_disk.said(),
+        )
     }
-    server.check()?;
-    Ok(done)
-}
-
-/// The rounds of one state, the normal one if there are any; a median mixes no states.
-#[must_use]
-pub fn of_one_state(rounds: &[Round]) -> (State, Vec<Round>) {
-    for state in [State::Normal, State::Slow] {
-        let found: Vec<Round> = rounds
-            .iter()
-            .filter(|round| round.state() == state)
-            .copied()
-            .collect();
-        if !found.is_empty() {
-            return (state, found);
-        }
-    }
-    (State::Mixed, rounds.to_vec())
 }

@@ -75,7 +75,7 @@ impl World {
     /// # Errors
     /// When the log refuses, or cannot publish.
     pub fn make(folder: PathBuf, persons: u64, leaves: u64) -> Result<Self, Fault> {
-        let bench = Bench::open(folder, true)?;
+        let bench = Bench::with_book(folder, None)?;
         let now_ms = now_ms();
         let period = bench
             .log

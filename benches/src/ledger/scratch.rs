@@ -4,6 +4,7 @@ use crate::fault::{Fault, during};
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 /// File systems that are memory, by their numbers in `statfs(2)`: tmpfs and ramfs.
@@ -11,7 +12,10 @@ const MEMORY: [i128; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// The folder; it is removed when this is dropped.
 #[derive(Debug)]
-pub struct Scratch(TempDir);
+pub struct Scratch {
+    folder: TempDir,
+    given: AtomicUsize,
+}
 
 impl Scratch {
     /// Makes the folder inside `dir`, or else beside the working directory's files.
@@ -37,19 +41,23 @@ impl Scratch {
         // PostgreSQL runs as a user of its own and must be able to pass through.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o711))
             .map_err(during("opening a folder to others"))?;
-        Ok(Self(folder))
+        Ok(Self {
+            folder,
+            given: AtomicUsize::new(0),
+        })
     }
 
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
-    /// A folder inside for one measurement.
+    /// A place inside for one measurement, another each time; nothing stands there yet.
     #[must_use]
-    pub fn sub(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+    pub fn fresh(&self) -> PathBuf {
+        let number = self.given.fetch_add(1, Ordering::Relaxed);
+        self.folder.path().join(number.to_string())
     }
 }
 
@@ -99,7 +107,8 @@ mod tests {
         let parent = tempfile::tempdir_in(".").unwrap();
         let scratch = Scratch::make(Some(parent.path())).unwrap();
         let path = scratch.path().to_owned();
-        std::fs::write(scratch.sub("something"), b"x").unwrap();
+        assert_ne!(scratch.fresh(), scratch.fresh());
+        std::fs::write(scratch.fresh(), b"x").unwrap();
         assert!(path.starts_with(parent.path()));
         drop(scratch);
         assert!(!path.exists());
