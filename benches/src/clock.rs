@@ -92,11 +92,17 @@ pub fn cpu_ns() -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// The middle one of some figures.
+/// The middle one of some figures, or what lies between the two in the middle.
 #[must_use]
 pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+    let at = |at: usize| figures.get(at).copied().unwrap_or(f64::NAN);
+    let half = figures.len() / 2;
+    if figures.len().is_multiple_of(2) {
+        f64::midpoint(at(half.wrapping_sub(1)), at(half))
+    } else {
+        at(half)
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +115,13 @@ mod tests {
         assert!((percentile(&sorted, 50) - 100.0).abs() < 1e-9);
         assert!((percentile(&sorted, 99) - 198.0).abs() < 1e-9);
         assert!(percentile(&[], 99).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between() {
+        assert!((median(vec![9.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median(vec![9.0, 1.0, 2.0, 4.0]) - 3.0).abs() < 1e-9);
+        assert!(median(Vec::new()).is_nan());
     }
 
     #[test]

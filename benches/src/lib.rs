@@ -9,6 +9,7 @@ pub mod fault;
 pub mod gate;
 pub mod grow;
 pub mod http;
+pub mod ledger;
 pub mod mix;
 pub mod peers;
 pub mod rego;

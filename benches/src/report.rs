@@ -13,6 +13,41 @@ pub struct Figure {
     pub what: String,
     /// The figure.
     pub value: f64,
+    /// What it should reach.
+    pub goal: Option<Goal>,
+    /// The state of the disk meanwhile, where it matters.
+    pub disk: Option<&'static str>,
+}
+
+/// What a figure should reach.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Goal {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+impl Goal {
+    /// Whether a figure reaches it.
+    ///
+    /// A thousandth is given: who offers 100,000 a second can at most measure 100,000.
+    #[must_use]
+    pub fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(goal) => value >= goal * 0.999,
+            Self::AtMost(goal) => value <= goal,
+        }
+    }
+
+    fn said(self, value: f64) -> String {
+        let (sign, goal) = match self {
+            Self::AtLeast(goal) => ("at least", goal),
+            Self::AtMost(goal) => ("at most", goal),
+        };
+        let end = if self.is_met(value) { "met" } else { "MISSED" };
+        format!("{sign} {}: {end}", shown(goal))
+    }
 }
 
 /// What a benchmark found.
@@ -36,6 +71,24 @@ pub fn figure(key: impl Into<String>, what: impl Into<String>, value: f64) -> Fi
         key: key.into(),
         what: what.into(),
         value,
+        goal: None,
+        disk: None,
+    }
+}
+
+impl Figure {
+    /// The figure with what it should reach.
+    #[must_use]
+    pub fn with_goal(mut self, goal: Goal) -> Self {
+        self.goal = Some(goal);
+        self
+    }
+
+    /// The figure with the state of the disk.
+    #[must_use]
+    pub fn on(mut self, disk: &'static str) -> Self {
+        self.disk = Some(disk);
+        self
     }
 }
 
@@ -51,6 +104,12 @@ impl Report {
                 .ok()
                 .and_then(Number::from_f64);
             out.insert(f.key.clone(), rounded.map_or(Value::Null, Value::Number));
+            if let Some(disk) = f.disk {
+                out.insert(format!("{}_disk", f.key), json!(disk));
+            }
+            if let Some(goal) = f.goal {
+                out.insert(format!("{}_goal_met", f.key), json!(goal.is_met(f.value)));
+            }
         }
         for (name, value) in &self.setting.lines {
             out.insert(
@@ -88,10 +147,29 @@ fn bare() -> Table {
 }
 
 fn table(head: &str, figures: &[Figure]) -> Table {
+    let has_goals = figures.iter().any(|f| f.goal.is_some());
+    let has_disks = figures.iter().any(|f| f.disk.is_some());
+    let row = |what: String, value: String, goal: String, disk: String, key: String| {
+        let mut row = vec![what, value];
+        row.extend(has_goals.then_some(goal));
+        row.extend(has_disks.then_some(disk));
+        row.push(key);
+        row
+    };
+    let head = [head, "", "goal", "disk", "name in --json"].map(str::to_owned);
+    let [what, value, goal, disk, key] = head;
     let mut t = bare();
-    t.set_header([head, "", "name in --json"]);
+    t.set_header(row(what, value, goal, disk, key));
     for f in figures {
-        t.add_row([f.what.clone(), shown(f.value), f.key.clone()]);
+        let goal = f.goal.map(|goal| goal.said(f.value)).unwrap_or_default();
+        let disk = f.disk.unwrap_or_default().to_owned();
+        t.add_row(row(
+            f.what.clone(),
+            shown(f.value),
+            goal,
+            disk,
+            f.key.clone(),
+        ));
     }
     t
 }
@@ -125,7 +203,8 @@ pub fn shown(v: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{Goal, Report, figure, shown};
+    use crate::setting::Setting;
 
     #[test]
     fn figures_are_shown_with_the_digits_that_count() {
@@ -140,5 +219,33 @@ mod tests {
             assert_eq!(shown(v), s);
         }
         assert_eq!(shown(f64::NAN), "-");
+    }
+
+    #[test]
+    fn goals_and_disks_stand_beside_their_figures() {
+        let report = Report {
+            title: "A log".into(),
+            ratios: vec![figure("ratio", "here : there", 4.0).with_goal(Goal::AtLeast(5.0))],
+            figures: vec![
+                figure("p99_ms", "p99, ms", 4.2)
+                    .with_goal(Goal::AtMost(5.0))
+                    .on("normal"),
+                figure("plain", "plain", 1.0),
+            ],
+            notes: Vec::new(),
+            setting: Setting { lines: Vec::new() },
+        };
+        let people = report.people();
+        for said in ["at least 5.00: MISSED", "at most 5.00: met", "normal"] {
+            assert!(people.contains(said), "{people}");
+        }
+        let json = report.json();
+        assert_eq!(json["ratio_goal_met"], false);
+        assert_eq!(json["p99_ms_goal_met"], true);
+        assert_eq!(json["p99_ms_disk"], "normal");
+        assert!(json.get("plain_disk").is_none());
+        // Whoever offers so much cannot measure more.
+        assert!(Goal::AtLeast(100_000.0).is_met(99_990.0));
+        assert!(!Goal::AtLeast(100_000.0).is_met(99_000.0));
     }
 }

@@ -13,9 +13,15 @@ pub struct Setting {
 const CRATES: [&str; 4] = ["cedar-policy", "regorus", "casbin", "serde_json"];
 
 impl Setting {
-    /// Looks around.
+    /// Looks around, as for the gate and its peers.
     #[must_use]
     pub fn look() -> Self {
+        Self::look_for(&CRATES)
+    }
+
+    /// Looks around; the versions of these crates belong beside the figures.
+    #[must_use]
+    pub fn look_for(crates: &[&'static str]) -> Self {
         let mut lines = vec![
             ("cpu", cpu()),
             (
@@ -28,7 +34,7 @@ impl Setting {
             ("profile", profile().to_owned()),
             ("commit", commit().unwrap_or_else(|| "unknown".into())),
         ];
-        for name in CRATES {
+        for name in crates {
             lines.push((name, version(include_str!("../../Cargo.lock"), name)));
         }
         Self { lines }
@@ -105,10 +111,12 @@ fn reference(git: &Path, name: &str) -> Option<String> {
         .map(|id| id.trim().to_owned())
 }
 
+/// The newest version in the lock file: it lists them in order, and ours come last.
 fn version(lock: &str, name: &str) -> String {
     let line = format!("name = \"{name}\"");
-    let mut lines = lock.lines().skip_while(|l| *l != line).skip(1);
-    let found = lines.next().and_then(|l| l.strip_prefix("version = "));
+    let lines = lock.lines().zip(lock.lines().skip(1));
+    let found = lines.filter(|(l, _)| *l == line).last();
+    let found = found.and_then(|(_, l)| l.strip_prefix("version = "));
     found.map_or_else(|| "unknown".into(), |v| v.trim_matches('"').to_owned())
 }
 
@@ -120,6 +128,8 @@ mod tests {
     fn versions_come_from_the_lock_file() {
         let lock = "[[package]]\nname = \"casbin\"\nversion = \"2.20.0\"\nsource = \"x\"\n";
         assert_eq!(version(lock, "casbin"), "2.20.0");
+        let two = format!("{lock}\n[[package]]\nname = \"casbin\"\nversion = \"3.0.0\"\n");
+        assert_eq!(version(&two, "casbin"), "3.0.0");
         assert_eq!(version(lock, "cas"), "unknown");
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask test                               everything that must pass
-cargo xtask ci                                 the same
-cargo xtask bench gate|http [--json] [--quick] build for release and measure
+cargo xtask test                                      everything that must pass
+cargo xtask ci                                        the same
+cargo xtask bench gate|http|ledger [--json] [--quick] build for release and measure
 
 Exit codes: 0 everything passed; 1 something did not; 2 the command was not understood.";
 
