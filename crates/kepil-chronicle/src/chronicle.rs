@@ -95,6 +95,9 @@ impl Chronicle {
             booker: Some(booker.clone()),
             ..settings.log
         };
+        // Row numbers are set aside before the log fills the disk with segments to come.
+        let period = Period::of_ms((options.clock)());
+        settings.keys.reserve_rows(period.number(), 1)?;
         let log = Log::open(&settings.folder, options)?;
         let book = log.book().ok_or(ChronicleError::NotPublished)?;
         let chronicle = Self {

@@ -155,6 +155,8 @@ impl Chronicle {
                 Err(error) => return Err(error.into()),
             }
         }
+        let indexes: Vec<u64> = indexes.iter().copied().collect();
+        self.with_log(|log| log.erase(&indexes)).transpose()?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use kepil_keys::store::{
 };
 use kepil_ledger::period::Period;
 use kepil_store::book::BookError;
-use kepil_store::log::{AppendError, OpenError, ReadError};
+use kepil_store::log::{AppendError, EraseError as WipeError, OpenError, ReadError};
 
 /// Why the chronicle could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum ChronicleError {
     /// Keys were not erased.
     #[error(transparent)]
     Erase(#[from] EraseError),
+    /// A row was not wiped from the log's files; its key is destroyed all the same.
+    #[error(transparent)]
+    Wipe(#[from] WipeError),
     /// No fresh random bytes were to be had.
     #[error("sealing an entry: no random bytes are to be had")]
     Random,

@@ -68,6 +68,15 @@ impl Book {
         Ok(self.month(period)?.enrol(tag))
     }
 
+    /// Opens a month of which it is known that it has entries, but not which.
+    ///
+    /// # Errors
+    ///
+    /// When the month is closed.
+    pub fn open_month(&mut self, period: Period) -> Result<(), ClosedMonth> {
+        self.month(period).map(|_| ())
+    }
+
     /// Takes an entry; gives the number that stood with the person before.
     ///
     /// # Errors

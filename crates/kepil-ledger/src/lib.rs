@@ -10,10 +10,13 @@
 //! checkpoint, a [`policy`] says how many of them it takes, and a [`proof`] puts entry
 //! and cosigned checkpoint into one file.
 //!
+//! An auditor says more: it replays every entry with the record behind it ([`audit`]).
+//!
 //! Time, keys and salts come in as values: this crate knows no clock, no
 //! randomness and no file system, so that every result can be replayed.
 
 pub mod anchor;
+pub mod audit;
 pub mod book;
 pub mod chain;
 pub mod checkpoint;

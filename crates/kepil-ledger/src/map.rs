@@ -180,6 +180,35 @@ impl Map {
         (0..buckets).flat_map(|number| self.bucket_slots(number))
     }
 
+    /// Some persons in ascending order as they stood at a mark: the first ones behind `after`.
+    ///
+    /// At least `limit` of them, unless there are no more. `None` when the mark is not
+    /// remembered. Entries may come in between two pages: they do not show.
+    #[must_use]
+    pub fn page_at(
+        &self,
+        mark: u64,
+        after: Option<&Tag>,
+        limit: usize,
+    ) -> Option<Vec<(Tag, Slot)>> {
+        let Some(then) = self.undo.since(mark) else {
+            return self.before.as_ref()?.page_at(mark, after, limit);
+        };
+        let from = after.map_or(0, |tag| bucket(tag, self.depth));
+        let buckets = u32::try_from(self.starts.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let mut page = Vec::with_capacity(limit);
+        for number in from..buckets {
+            let mut persons = self.bucket_slots(number);
+            then.restore(&mut persons);
+            persons.retain(|(tag, _)| after.is_none_or(|after| tag > after));
+            page.append(&mut persons);
+            if page.len() >= limit {
+                break;
+            }
+        }
+        Some(page)
+    }
+
     /// Enrols a tag at count 0; `false` when it is there already.
     pub fn enrol(&mut self, tag: Tag) -> bool {
         let number = bucket(&tag, self.depth);

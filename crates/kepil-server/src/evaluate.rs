@@ -475,11 +475,8 @@ fn event(decided: &Decided) -> Event {
 /// What the answers wait for: the strictest of what each needs.
 fn release(app: &App, law: &Law, decided: &[Result<Decided, String>]) -> Release {
     let config = &app.config.ledger;
-    let special = law
-        .gate
-        .book()
-        .class_mask("CategoryClass", "special")
-        .unwrap_or(0);
+    let class = |id| law.gate.book().class_mask("CategoryClass", id).unwrap_or(0);
+    let special = class("biometric") | class("medical");
     let data = law.gate.slots().data;
     let needs_more = |d: &Decided| {
         answered(app, &d.decision) == Verdict::Ok

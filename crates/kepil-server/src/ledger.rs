@@ -15,9 +15,11 @@ use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::policy::Policy;
 use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind};
 use kepil_store::keys::KeyFile;
-use kepil_store::log::Options;
+use kepil_store::log::{Endorser, Options};
+use kepil_store::source::DirSource;
 use kepil_witness::{Witness, WitnessClient};
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -85,8 +87,13 @@ fn random() -> Random {
 }
 
 fn failed(e: impl std::error::Error) -> ServeError {
-    let cause = e.source().map(|s| format!(": {s}")).unwrap_or_default();
-    ServeError::Ledger(format!("{e}{cause}"))
+    let mut said = e.to_string();
+    let mut cause = e.source();
+    while let Some(inner) = cause {
+        said.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    ServeError::Ledger(said)
 }
 
 /// Opens the key store of a configuration.
@@ -104,8 +111,44 @@ pub fn open_keys(config: &Config) -> Result<KeyStore, ServeError> {
         .root_key
         .clone()
         .unwrap_or_else(|| config.data_dir.join("root.key"));
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|e| ServeError::Environment(format!("preparing {}: {e}", folder.display())))?;
     let vault = FileVault::open(&folder.join("vault"), &root, random()).map_err(failed)?;
     KeyStore::open(&folder.join("store"), Box::new(vault), random()).map_err(failed)
+}
+
+/// Opens the chronicle alone, for commands that read a node's data while it does not run.
+///
+/// # Errors
+/// When log or keys are broken, or the node runs.
+pub fn open_chronicle(config: &Config, clock: &Clock) -> Result<Chronicle, ServeError> {
+    let keys = Arc::new(open_keys(config)?);
+    let log_key = key_file(&config.data_dir.join("log.key"))?;
+    let gate_key = key_file(&config.data_dir.join("gate.key"))?;
+    let mut log = Options::new(origin(config)?, *log_key.seed(), Arc::clone(clock));
+    // A reader publishes nothing.
+    log.endorser = Some(Arc::new(Nobody));
+    Chronicle::open(Settings {
+        folder: folder(config),
+        log,
+        keys,
+        gate: GateSigner::from_seed(GATE, gate_key.seed()),
+        random: random(),
+    })
+    .map_err(failed)
+}
+
+/// Vouches for nothing: what a reader of the log would publish is not published.
+#[derive(Debug)]
+struct Nobody;
+
+impl Endorser for Nobody {
+    fn endorse(&self, _: &str, _: &DirSource) -> Result<String, String> {
+        Err("this process only reads".to_owned())
+    }
 }
 
 impl Ledger {

@@ -2,7 +2,12 @@
 //!
 //! Everything here follows from the log and can be built again from it.
 
+mod closed;
+mod state;
 mod uses;
+
+pub(crate) use closed::ClosedMonth;
+pub(crate) use state::{MonthView, closed_state};
 
 pub use uses::Use;
 
@@ -15,11 +20,12 @@ use std::sync::Arc;
 use kepil_ledger::book::Book;
 use kepil_ledger::chain::Chain;
 use kepil_ledger::entry::{Commitment, Leaf, LeafKind, MapHead};
-use kepil_ledger::map::{Map, MapPath};
+use kepil_ledger::map::MapPath;
 use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 
 use crate::draft::Booker;
+use crate::snapshot::SnapshotError;
 use uses::Uses;
 
 /// What a person's list is made of: the chain, the path in the map, and the entries.
@@ -53,6 +59,9 @@ pub enum BookError {
         /// Index of the head.
         index: u64,
     },
+    /// A closed month cannot be read from its snapshot; opening the log without makes it again.
+    #[error("reading the book of a closed month from its snapshot")]
+    Snapshot(#[from] SnapshotError),
     /// The book does not know a head, or the person is not in it.
     #[error("looking up a list: the month {period} has no such person at entry {covers}")]
     NotThere {
@@ -71,18 +80,13 @@ pub struct Books {
     book: Book,
     uses: BTreeMap<Period, Uses>,
     /// Months that no head lists any more, with the last head that did.
-    closed: BTreeMap<Period, ClosedMonth>,
+    closed: BTreeMap<Period, Arc<ClosedMonth>>,
     /// Leaves before this index are booked.
     booked: u64,
     /// Leaves that count and whose booking could not be read.
     unreadable: u64,
-}
-
-/// A month that takes no more entries.
-#[derive(Debug)]
-struct ClosedMonth {
-    covers: u64,
-    map: Map,
+    /// A remembered state that a snapshot is being made of.
+    held: Option<u64>,
 }
 
 /// A leaf on its way into the book.
@@ -131,6 +135,7 @@ impl Books {
             closed: BTreeMap::new(),
             booked: 0,
             unreadable: 0,
+            held: None,
         })
     }
 
@@ -157,7 +162,7 @@ impl Books {
         let closed = self
             .closed
             .iter()
-            .map(|(period, month)| (*period, month.map.persons()));
+            .map(|(period, month)| (*period, month.persons()));
         let open = self
             .book
             .months()
@@ -226,7 +231,9 @@ impl Books {
     pub(crate) fn head(&mut self, covers: u64, time_secs: u64) -> MapHead {
         let (head, closed) = self.book.head(covers, time_secs);
         for (period, map) in closed {
-            self.closed.insert(period, ClosedMonth { covers, map });
+            let uses = self.uses.get(&period).map_or(0, Uses::len);
+            let month = ClosedMonth::new(covers, uses, map);
+            self.closed.insert(period, Arc::new(month));
         }
         head
     }
@@ -248,7 +255,13 @@ impl Books {
 
     /// Drops remembered states before that of a head; a published head needs none older.
     pub(crate) fn forget_before(&mut self, covers: u64) {
-        self.book.forget_before(covers);
+        let held = self.held.unwrap_or(covers);
+        self.book.forget_before(covers.min(held));
+    }
+
+    /// A closed month, which can be asked for its map without the rest of the book.
+    pub(crate) fn closed_month(&self, period: Period) -> Option<Arc<ClosedMonth>> {
+        self.closed.get(&period).cloned()
     }
 
     /// A person's entries so far, with those no head covers yet; oldest first.
@@ -258,7 +271,7 @@ impl Books {
     /// When a file fails.
     pub fn entries(&self, period: Period, tag: &Tag) -> Result<Vec<Use>, BookError> {
         let slot = match self.closed.get(&period) {
-            Some(month) => month.map.slot(tag),
+            Some(month) => month.map()?.slot(tag),
             None => self.book.slot(period, tag),
         };
         match (slot, self.uses.get(&period)) {
@@ -283,7 +296,7 @@ impl Books {
     /// The last head that listed a month.
     #[must_use]
     pub fn closing(&self, period: Period) -> Option<u64> {
-        self.closed.get(&period).map(|month| month.covers)
+        self.closed.get(&period).map(|month| month.covers())
     }
 
     /// A person's chain, path and entries as of a head.
@@ -295,7 +308,7 @@ impl Books {
         // A month that no head lists any more does not change: its map is that of every head
         // since it closed.
         let proved = match self.closed.get(&period) {
-            Some(month) => month.map.prove(tag),
+            Some(month) => month.map()?.prove(tag),
             None => self
                 .book
                 .map(period)

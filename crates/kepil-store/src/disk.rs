@@ -37,6 +37,24 @@ pub trait Disk: fmt::Debug + Send + Sync {
     ///
     /// When it cannot be written; the old file then still stands.
     fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// Replaces a file of the owner's in one step; it is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written or synced; the old file or the new one then stands.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        direct::replace(path, bytes)
+    }
+
+    /// Makes everything durable that was written below a folder without a sync.
+    ///
+    /// # Errors
+    ///
+    /// When the disk cannot be synced.
+    fn sync_below(&self, folder: &Path) -> io::Result<()> {
+        direct::sync_below(folder)
+    }
 }
 
 /// An open segment.

@@ -9,6 +9,7 @@ pub mod disk;
 pub mod draft;
 pub mod keys;
 pub mod log;
+pub mod snapshot;
 pub mod source;
 
 mod durable;

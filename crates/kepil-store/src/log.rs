@@ -11,6 +11,9 @@
 //! DIR/segments/*.segment   the entries, with their private parts; secret
 //! DIR/log/checkpoint       the public log: C2SP tlog-checkpoint ...
 //! DIR/log/tile/...         ... and tlog-tiles
+//! DIR/book/*.uses          with a book: each person's list of entries; secret
+//! DIR/snapshot/*/...       where everything stood, for a quick opening; secret
+//! DIR/erasing              while rows are being erased: which ones
 //! ```
 //!
 //! If a write fails the log becomes *failed*: every waiting and later append gets an
@@ -28,7 +31,10 @@ mod queue;
 mod reader;
 mod recovery;
 mod sequencer;
+mod snapshotter;
 mod state;
+pub(crate) mod unfinished;
+mod walk;
 mod writer;
 
 pub use appender::{Appender, Ticket};
@@ -54,7 +60,7 @@ use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 use kepil_ledger::receipt::{self, Receipt};
 
-use crate::book::{BookError, Books, Listed, Use};
+use crate::book::{BookError, Listed, Use};
 use crate::disk::{BLOCK_BYTES, DirectDisk, Disk};
 use crate::draft::Booker;
 use crate::segment::{HEADER_BYTES, MAX_ORIGIN_BYTES};
@@ -65,6 +71,7 @@ use preparer::Preparer;
 use publisher::Publisher;
 use queue::Queue;
 use sequencer::Sequencer;
+use snapshotter::Snapshotter;
 use state::Shared;
 use writer::{Place, SegmentWriter};
 
@@ -73,6 +80,9 @@ pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Default time between checkpoints.
 pub const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Default number of entries between snapshots.
+pub const DEFAULT_SNAPSHOT_EVERY: u64 = 5_000_000;
 
 /// Most entries in one request and in one batch.
 pub const MAX_BATCH_ENTRIES: usize = 8192;
@@ -120,6 +130,8 @@ pub struct Options {
     pub endorser: Option<Arc<dyn Endorser>>,
     /// Reads bookings; with one the log keeps a book, and every checkpoint ends with a map head.
     pub booker: Option<Arc<dyn Booker>>,
+    /// Entries between two snapshots ([`crate::snapshot`]); 0 makes one only at closing.
+    pub snapshot_every: u64,
 }
 
 impl Options {
@@ -135,6 +147,7 @@ impl Options {
             disk: Arc::new(DirectDisk),
             endorser: None,
             booker: None,
+            snapshot_every: DEFAULT_SNAPSHOT_EVERY,
         }
     }
 
@@ -214,9 +227,11 @@ pub struct Log {
 impl Log {
     /// Opens the log in a folder, or begins a new one there.
     ///
-    /// Reads every frame again and rebuilds the tree. What an interrupted write left
+    /// Reads every frame behind the newest snapshot again and rebuilds the tree; without a
+    /// snapshot that fits the log, every frame there is. What an interrupted write left
     /// behind the last whole frame is removed; everything else that does not fit stops
-    /// the opening, because it would hide that acknowledged entries were lost.
+    /// the opening, because it would hide that acknowledged entries were lost. What a
+    /// snapshot spares is not looked at: [`crate::snapshot`] says what that means.
     ///
     /// # Errors
     ///
@@ -225,17 +240,17 @@ impl Log {
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         options.check()?;
         let segments = folder.join("segments");
-        make_folders(&segments, &folder.join("log"))?;
+        make_folders(folder)?;
         let lock = Lock::take(&folder.join("lock"))?;
 
         let signer = Signer::from_seed(options.origin.clone(), &options.seed);
-        let books = options
-            .booker
-            .clone()
-            .map(|booker| Books::begin(&folder.join("book"), booker))
-            .transpose()?;
-        let key = signer.verifying_key();
-        let mut recovered = recovery::recover(folder, &segments, &options.origin, key, books)?;
+        let mut recovered = recovery::recover(&recovery::Place {
+            folder,
+            segments: segments.clone(),
+            origin: &options.origin,
+            key: signer.verifying_key(),
+            booker: options.booker.clone(),
+        })?;
         recovery::wipe(&*options.disk, recovered.leftover.as_ref())?;
 
         let preparer = Preparer::start(
@@ -257,14 +272,25 @@ impl Log {
         let keeper = books.map(|(books, booker)| Keeper::new(booker, books));
         let keeper_thread = keeper.clone().map(KeeperThread::start).transpose()?;
         let shared = Arc::new(Shared::new(segments, signer, &recovered, keeper.is_some()));
+        let eraser = Eraser::new(shared.clone(), disk.clone(), folder);
+        eraser.look_again(recovered.suspects);
         let queue = Arc::new(Queue::new(max_frame_bytes));
+        let snapshotter = Snapshotter::new(
+            shared.clone(),
+            keeper.clone(),
+            disk,
+            folder,
+            options.snapshot_every,
+        );
         let publisher = Publisher::start(
             shared.clone(),
             keeper.clone().map(|keeper| (queue.clone(), keeper)),
             options.endorser.clone(),
+            options.clock.clone(),
             options.disk.clone(),
             folder.join("log"),
             options.checkpoint_interval,
+            (recovered.builder, snapshotter),
         )?;
         let sequencer = Sequencer::start(
             shared.clone(),
@@ -283,7 +309,6 @@ impl Log {
                 return Err(error);
             }
         };
-        let eraser = Eraser::new(shared.clone(), disk);
         Ok(Self {
             shared,
             queue,
@@ -416,7 +441,7 @@ impl Log {
         self.queue.close();
         self.queue.drain();
         // The last checkpoint may need a last map head, so the sequencer ends after it.
-        let published = self.publisher.take().map_or(Ok(()), Publisher::stop);
+        let published = self.publisher.take().map(Publisher::stop);
         self.queue.finish();
         let thread = self.sequencer.take();
         let is_whole = thread.is_none_or(|thread| thread.join().is_ok());
@@ -429,7 +454,10 @@ impl Log {
                 reason: "the sequencer stopped".into(),
             });
         }
-        published.map_err(CloseError::Publish)
+        if let Some((builder, snapshotter)) = published.transpose().map_err(CloseError::Publish)? {
+            snapshotter.finish(&builder);
+        }
+        Ok(())
     }
 }
 
@@ -496,24 +524,26 @@ impl BookReader {
     ///
     /// When the head is not remembered, the person was not enrolled, or a file fails.
     pub fn list(&self, period: Period, tag: &Tag, covers: u64) -> Result<Listed, BookError> {
+        // A closed month may have to be read first: the book must not wait for that.
+        let closed = self.0.books().closed_month(period);
+        if let Some(month) = closed {
+            month.map()?;
+        }
         self.0.books().list(period, tag, covers)
     }
 }
 
-/// Makes the folders of a log; the segments are the owner's alone, the rest is public.
-fn make_folders(segments: &Path, public: &Path) -> Result<(), OpenError> {
-    let make = |path: &Path, mode| {
+/// Makes the folders of a log; what is published is everybody's, the rest the owner's alone.
+fn make_folders(folder: &Path) -> Result<(), OpenError> {
+    for (name, mode) in [("log", 0o755), ("segments", 0o700), ("snapshot", 0o700)] {
+        let path = folder.join(name);
         DirBuilder::new()
             .recursive(true)
             .mode(mode)
-            .create(path)
-            .map_err(|source| OpenError::Folder {
-                path: path.to_owned(),
-                source,
-            })
-    };
-    make(public, 0o755)?;
-    make(segments, 0o700)
+            .create(&path)
+            .map_err(|source| OpenError::Folder { path, source })?;
+    }
+    Ok(())
 }
 
 /// Keeps the folder for this log alone.

@@ -46,6 +46,14 @@ pub(crate) struct Header {
     pub(crate) origin: String,
 }
 
+/// Where a segment begins; its number is its place in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentStart {
+    pub(crate) epoch: u64,
+    /// Index of the first entry.
+    pub(crate) first: u64,
+}
+
 /// What the first block of a file is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeaderBlock {

@@ -1,4 +1,4 @@
-//! The folder of a witness: one process at a time, and files that change as a whole.
+//! The folder of a witness or auditor: one process at a time, and files that change as a whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -13,30 +13,40 @@ const UNFINISHED: &str = "new";
 
 /// A folder that is locked as long as this value lives.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub struct Folder {
     path: PathBuf,
     lock: File,
 }
 
 /// Why a folder could not be taken.
-#[derive(Debug)]
-pub(crate) enum TakeError {
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// Another process, or another value in this one, has it.
+    #[error("taking a folder: another process has it open")]
     InUse,
-    Io(io::Error),
+    /// It cannot be made or locked.
+    #[error("taking a folder")]
+    Io(#[source] io::Error),
 }
 
 /// Why a file could not be replaced.
-#[derive(Debug)]
-pub(crate) enum ReplaceError {
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
     /// Nothing changed: the file is as it was.
-    Unchanged(io::Error),
+    #[error("replacing a file: it is as it was")]
+    Unchanged(#[source] io::Error),
     /// The file may be the old or the new one after a loss of power.
-    Unknown(io::Error),
+    #[error("replacing a file: it may be the old or the new one")]
+    Unknown(#[source] io::Error),
 }
 
 impl Folder {
     /// Makes the folder where it is missing, and locks it.
-    pub(crate) fn take(path: &Path) -> Result<Self, TakeError> {
+    ///
+    /// # Errors
+    ///
+    /// When another process has it, or it cannot be made or locked.
+    pub fn take(path: &Path) -> Result<Self, TakeError> {
         let lock = || {
             DirBuilder::new().recursive(true).mode(0o700).create(path)?;
             OpenOptions::new()
@@ -64,7 +74,9 @@ impl Folder {
         Ok(folder)
     }
 
-    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+    /// Where a file of this name is.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
@@ -81,7 +93,11 @@ impl Folder {
     }
 
     /// Reads a file of at most so many bytes; a longer one is cut after one byte more.
-    pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    ///
+    /// # Errors
+    ///
+    /// When it is there and cannot be read.
+    pub fn read(&self, name: &str, limit: usize) -> io::Result<Option<Vec<u8>>> {
         let file = match File::open(self.path_of(name)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -94,7 +110,11 @@ impl Folder {
     }
 
     /// Replaces a file as a whole; the new bytes are durable when it returns.
-    pub(crate) fn replace(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), ReplaceError> {
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or it is not known whether it was.
+    pub fn replace(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), ReplaceError> {
         let unfinished = self.path_of(&format!("{name}.{UNFINISHED}"));
         let write = || {
             // One that was left behind may have another mode.

@@ -21,6 +21,7 @@ mod keys;
 mod witness;
 
 pub use client::{ClientError, WitnessClient};
+pub use folder::{Folder, ReplaceError, TakeError};
 pub use http::{Clock, router, serve, system_clock};
 pub use keys::KeysError;
 pub use witness::{AddError, OpenError, StateError, Witness};

@@ -114,18 +114,50 @@ impl Client {
 
     /// Reads a small text.
     pub fn text(&self, path: &str) -> Result<String, Failure> {
+        let bytes = self.bytes(path, "")?;
+        String::from_utf8(bytes).map_err(|_| environment(format!("{path} is not text")))
+    }
+
+    /// Reads a file or an answer, with a header of authorization unless it is empty.
+    pub fn bytes(&self, path: &str, authorization: &str) -> Result<Vec<u8>, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if !authorization.is_empty() {
+            request = request.header("authorization", authorization);
+        }
+        let mut answer = request.call().map_err(environment)?;
+        let status = answer.status();
+        // Lists of many years may be long; a proof file has at most 16 MiB.
+        let body = answer.body_mut().with_config().limit(17 << 20).read_to_vec();
+        let body = body.map_err(environment)?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(environment(format!("{path}: {}", said(status.as_u16(), &body))))
+    }
+
+    /// Posts JSON with a token; gives the answer, or says what was refused.
+    pub fn post(&self, path: &str, token: &str, body: &Value) -> Result<Value, Failure> {
         let mut answer = self
             .agent
-            .get(format!("{}{path}", self.base))
-            .call()
+            .post(format!("{}{path}", self.base))
+            .header("authorization", format!("Bearer {token}"))
+            .send_json(body)
             .map_err(environment)?;
-        let text = answer.body_mut().read_to_string().map_err(environment)?;
-        if answer.status().is_success() {
-            Ok(text)
-        } else {
-            Err(environment(format!("{path}: {}", answer.status())))
+        let status = answer.status();
+        let body = answer.body_mut().read_to_vec().map_err(environment)?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(environment);
         }
+        let text = format!("{path}: {}", said(status.as_u16(), &body));
+        Err(if status.is_client_error() { input(text) } else { environment(text) })
     }
+}
+
+/// What a refusal says, in one line.
+fn said(status: u16, body: &[u8]) -> String {
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
+    format!("the node answered {status}: {detail}")
 }
 
 impl TileSource for Client {

@@ -31,6 +31,9 @@ pub enum Ledger {
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
     },
+    /// Follow a log as an auditor: what was seen before, every entry, with a token every record,
+    /// and what others are shown.
+    Audit(crate::audit::Audit),
     /// Check a receipt; with PLACE also that its entry stands in the log.
     Receipt {
         /// The receipt, or an answer of the gate that holds one.
@@ -138,6 +141,7 @@ pub fn run(command: &Ledger, json: bool) -> Result<(), Failure> {
     match command {
         Ledger::Head { place, key } => head(place, key, json),
         Ledger::Verify { place, key, since } => verify_all(place, key, since.as_deref(), json),
+        Ledger::Audit(args) => crate::audit::run(args, json),
         Ledger::Receipt { file, key, log } => receipt(file, key, log.as_deref(), json),
     }
 }

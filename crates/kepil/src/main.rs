@@ -1,5 +1,6 @@
 //! `kepil`: the gate, the law and the ledger behind one command.
 
+mod audit;
 mod client;
 mod config;
 mod decide;
@@ -7,8 +8,12 @@ mod demo;
 mod exit;
 mod law;
 mod ledger;
+mod operator;
+mod person;
 mod quick;
+mod replay;
 mod serve;
+mod witness;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -39,6 +44,20 @@ enum Command {
     /// The ledger: its head, a full check, a receipt.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// A person's own list of uses, and the check that it is complete.
+    #[command(subcommand)]
+    Person(person::Person),
+    /// What an operator does on somebody's order: erase, keep back, extend, hand out a secret.
+    #[command(subcommand)]
+    Operator(operator::Operator),
+    /// Decide every recorded decision again, by the law of its time or of another day.
+    Replay(replay::Args),
+    /// A witness of logs: cosigns their growth and never a fork.
+    #[command(subcommand)]
+    Witness(witness::Witness),
+    /// An auditor of a log: replays every record and cosigns what held.
+    #[command(subcommand)]
+    Auditor(audit::Auditor),
     /// Run a node.
     Serve {
         /// The configuration file; without it, the defaults.
@@ -64,6 +83,11 @@ fn main() -> ExitCode {
         Command::Decide(args) => decide::run(&args, cli.json),
         Command::Law(command) => law::run(command, cli.json),
         Command::Ledger(command) => ledger::run(&command, cli.json),
+        Command::Person(command) => person::run(&command, cli.json),
+        Command::Operator(command) => operator::run(&command, cli.json),
+        Command::Replay(args) => replay::run(&args, cli.json),
+        Command::Witness(command) => witness::run(&command),
+        Command::Auditor(command) => audit::run_auditor(&command),
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Config(command) => config::run(&command, cli.json),
         Command::Demo(args) => demo::run(&args, cli.json),

@@ -162,6 +162,7 @@ fn what_is_kept_back_is_in_the_list_with_ground_and_day() {
     );
 
     // The day comes: it is shown by itself. A restart changes nothing.
+    place.turn(until);
     let chronicle = place.reopen(chronicle);
     chronicle.publish().unwrap();
     let list = verify(&chronicle, "asel", period(), until, None).unwrap();

@@ -118,14 +118,7 @@ impl Map {
         let number = bucket(tag, self.depth);
         let mut persons = self.bucket_slots(number);
         if let Some(then) = then {
-            persons.retain_mut(|(tag, slot)| match then.slot(tag) {
-                None => true,
-                Some(None) => false,
-                Some(Some(before)) => {
-                    *slot = before;
-                    true
-                }
-            });
+            then.restore(&mut persons);
         }
         let (_, slot) = *persons.iter().find(|(found, _)| found == tag)?;
         let leaves: Vec<_> = persons

@@ -88,8 +88,20 @@ impl Since<'_> {
         layers.find_map(|layer| layer.nodes.get(&at).copied())
     }
 
+    /// Puts persons back to how they stood then; those enrolled since go.
+    pub(super) fn restore(&self, persons: &mut Vec<(Tag, Slot)>) {
+        persons.retain_mut(|(tag, slot)| match self.slot(tag) {
+            None => true,
+            Some(None) => false,
+            Some(Some(before)) => {
+                *slot = before;
+                true
+            }
+        });
+    }
+
     #[expect(clippy::option_option, reason = "changed or not, and there or not")]
-    pub(super) fn slot(&self, tag: &Tag) -> Option<Option<Slot>> {
+    fn slot(&self, tag: &Tag) -> Option<Option<Slot>> {
         let mut layers = self.undo.layers.iter().skip(self.from);
         layers.find_map(|layer| layer.slots.get(tag).copied())
     }

@@ -1,6 +1,8 @@
 //! Makes tiles and bundles out of a stream of entries.
 
-use super::{TILE_WIDTH, TileError, TilePath, format_hashes, push_entry};
+use super::{
+    TILE_HEIGHT, TILE_WIDTH, TileError, TilePath, format_hashes, parse_bundle, push_entry,
+};
 use crate::hash::{self, Hash};
 use crate::tree::{Frontier, fold};
 
@@ -21,6 +23,55 @@ impl TileBuilder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A builder that goes on where another stood: see [`TileBuilder::bundle`] and
+    /// [`TileBuilder::open`].
+    ///
+    /// `None` unless bundle and tiles are those of a log of this size. That they belong to
+    /// the log at all, only its root can say.
+    #[must_use]
+    pub fn resume(size: u64, bundle: Vec<u8>, open: Vec<Vec<Hash>>) -> Option<Self> {
+        let in_bundle = parse_bundle(&bundle).ok()?;
+        let in_bundle = in_bundle.into_iter().map(hash::leaf);
+        let width = |level: usize| {
+            let shift = u32::try_from(level).ok()?.checked_mul(TILE_HEIGHT)?;
+            let hashes = size.checked_shr(shift).unwrap_or(0) % u64::from(TILE_WIDTH);
+            usize::try_from(hashes).ok()
+        };
+        let are_sized = open
+            .iter()
+            .enumerate()
+            .all(|(level, hashes)| width(level) == Some(hashes.len()));
+        // Above the highest level there must be nothing.
+        let is_high = size >> (TILE_HEIGHT * u32::try_from(open.len()).ok()?).min(63) == 0;
+        let is_same = in_bundle.eq(open.first().into_iter().flatten().copied());
+        (are_sized && is_high && is_same).then_some(Self {
+            size,
+            bundle,
+            open,
+            filled: Vec::new(),
+        })
+    }
+
+    /// The open bundle.
+    #[must_use]
+    pub fn bundle(&self) -> &[u8] {
+        &self.bundle
+    }
+
+    /// The open tile of each level, from level 0.
+    #[must_use]
+    pub fn open(&self) -> &[Vec<Hash>] {
+        &self.open
+    }
+
+    /// The right edge of the tree so far.
+    #[must_use]
+    pub fn frontier(&self) -> Frontier {
+        // INVARIANT: the open tiles have one hash for each unit of a base-256 digit of the
+        // size, so their complete subtrees are one for each 1 bit.
+        Frontier::resume(self.size, self.parts()).unwrap_or_default()
     }
 
     /// Number of entries taken so far.
@@ -109,14 +160,14 @@ impl TileBuilder {
     /// The root of the log so far, computed from the open tiles.
     #[must_use]
     pub fn root(&self) -> Hash {
+        fold(&self.parts())
+    }
+
+    /// Roots of the complete subtrees, largest first.
+    fn parts(&self) -> Vec<Hash> {
         // Largest subtrees stand in the highest level, so walk downwards.
-        let parts: Vec<Hash> = self
-            .open
-            .iter()
-            .rev()
-            .flat_map(|open| complete_parts(open))
-            .collect();
-        fold(&parts)
+        let levels = self.open.iter().rev();
+        levels.flat_map(|open| complete_parts(open)).collect()
     }
 }
 

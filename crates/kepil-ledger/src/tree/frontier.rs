@@ -18,6 +18,21 @@ impl Frontier {
         Self::default()
     }
 
+    /// Goes on from a size and the roots of its complete subtrees, largest first.
+    ///
+    /// `None` unless there is one root for every 1 bit of the size.
+    #[must_use]
+    pub fn resume(size: u64, parts: Vec<Hash>) -> Option<Self> {
+        let fits = u32::try_from(parts.len()) == Ok(size.count_ones());
+        fits.then_some(Self { size, parts })
+    }
+
+    /// The roots of the complete subtrees, largest first: one for every 1 bit of the size.
+    #[must_use]
+    pub fn parts(&self) -> &[Hash] {
+        &self.parts
+    }
+
     /// Number of entries so far, which is the index of the next one.
     #[must_use]
     pub const fn size(&self) -> u64 {

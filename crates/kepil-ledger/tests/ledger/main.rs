@@ -1,6 +1,8 @@
 //! Tests of the ledger's formats, proofs and checks.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod completeness;
 #[cfg(test)]
 mod cosignature;

@@ -94,6 +94,7 @@ proptest! {
         }
         let root = map.settle();
         check_all(&map, root);
+        prop_assert!(map.page_at(u64::MAX, None, 5).is_none());
         prop_assert_eq!(map.persons(), plain.len());
         // Every remembered state can still be proved, and nobody who came later is in it.
         for (mark, root, list) in marks {
@@ -102,6 +103,16 @@ proptest! {
                 prop_assert_eq!(slot.chain, *chain);
                 prop_assert_eq!(root_from_path(tag, chain, &path), root);
             }
+            let mut paged = Vec::new();
+            loop {
+                let after = paged.last().map(|(tag, _)| tag);
+                let page = map.page_at(mark, after, 1 + paged.len() % 3).unwrap();
+                if page.is_empty() {
+                    break;
+                }
+                paged.extend(page.into_iter().map(|(tag, slot)| (tag, slot.chain)));
+            }
+            prop_assert_eq!(&paged, &list);
             for (tag, _) in map.iter().filter(|(tag, _)| !list.iter().any(|(old, _)| old == tag)) {
                 prop_assert_eq!(map.prove_at(&tag, mark), None);
             }

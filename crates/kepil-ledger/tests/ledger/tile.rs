@@ -142,6 +142,33 @@ fn a_builder_writes_the_tiles_of_every_size() {
 }
 
 #[test]
+fn a_builder_goes_on_from_its_parts_at_every_size() {
+    let mut straight = TileBuilder::new();
+    let mut frontier = Frontier::new();
+    for size in 0..1_200_u64 {
+        let (bundle, open) = (straight.bundle().to_vec(), straight.open().to_vec());
+        assert_eq!(straight.frontier(), frontier);
+        let mut resumed = TileBuilder::resume(size, bundle.clone(), open.clone()).unwrap();
+        assert_eq!(resumed.root(), frontier.root());
+        for wrong in [size + 1, size.wrapping_sub(1), size + 256, size + 65_536] {
+            assert!(TileBuilder::resume(wrong, bundle.clone(), open.clone()).is_none());
+        }
+        if !bundle.is_empty() {
+            let mut other = bundle.clone();
+            *other.last_mut().unwrap() ^= 1;
+            assert!(TileBuilder::resume(size, other, open).is_none());
+        }
+        straight.forget_filled();
+        straight.push(&leaf(size).to_bytes()).unwrap();
+        resumed.push(&leaf(size).to_bytes()).unwrap();
+        frontier.append(leaf(size).hash());
+        assert_eq!(resumed.filled(), straight.filled());
+        assert_eq!(resumed.partial(), straight.partial());
+    }
+    assert!(Frontier::resume(3, vec![frontier.root()]).is_none());
+}
+
+#[test]
 fn proofs_are_made_from_tiles() {
     let (log, checkpoints) = publish(&[300, 66_000]);
     let [old, new] = checkpoints.as_slice() else {

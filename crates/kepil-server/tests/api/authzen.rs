@@ -371,9 +371,8 @@ fn the_request_id_comes_back_with_answers_and_errors() {
             reply.status
         );
     }
-    let record = crate::support::receipt(&replies[0].ok());
-    let record: Value = serde_json::from_slice(record.record().unwrap()).unwrap();
-    assert_eq!(record["who"]["request"], "bfe9eb29-ab87-4ca3");
+    let record = node.record(&replies[0].ok());
+    assert_eq!(record.who.request, "bfe9eb29-ab87-4ca3");
     let reply = node
         .call("post", ONE)
         .token(&token)

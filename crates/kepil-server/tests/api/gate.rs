@@ -201,7 +201,8 @@ fn a_batch_of_fifty_gives_what_fifty_single_requests_give() {
         );
     }
     let indexes: Vec<u64> = batch.iter().map(crate::support::index).collect();
-    assert_eq!(indexes, (50..100).collect::<Vec<u64>>());
+    assert!(indexes.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    assert_eq!(node.place(&batch[0]), 50);
     let verdicts: std::collections::BTreeSet<&str> = singles
         .iter()
         .map(|s| s["context"]["verdict"].as_str().unwrap())

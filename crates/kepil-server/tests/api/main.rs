@@ -24,3 +24,5 @@ mod shutdown;
 mod support;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod uses;

@@ -1,6 +1,8 @@
 //! The OpenAPI document: exactly the routes there are, and every real answer fits its schema.
 
-use crate::support::{Call, GATE, MANY, Node, ONE, Reply, Stage, WALL_SECS, claims, form};
+use crate::support::{
+    AUDITOR_TOKEN, Call, GATE, MANY, Node, ONE, Play, Reply, Stage, WALL_SECS, claims, form, index,
+};
 use jsonschema::{Draft, Validator};
 use kepil_server::openapi::document;
 use kepil_server::routes::ROUTES;
@@ -60,7 +62,9 @@ fn every_route_of_the_list_is_served_and_by_no_other_method() {
         let path = path
             .replace("{act}", "KZ-DC-2026")
             .replace("{number}", "77.4")
-            .replace("{path}", "0/000.p/1");
+            .replace("{period}", "202607")
+            .replace("{bundle}", "0")
+            .replace("{path}", &format!("0/000.p/{}", node.app.ledger.published()));
         let reply = node.call(method, &path).send();
         assert!(
             ![404, 405].contains(&reply.status),
@@ -283,16 +287,34 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
         }
     }
     walk.get("/statute/{act}/{number}", "/statute/KZ-DC-2026/999");
-    let partial = format!("/log/tile/entries/000.p/{}", walk.node.entries());
+    let partial = format!("/log/tile/entries/000.p/{}", walk.node.leaves());
     walk.get("/log/tile/{path}", &partial);
     walk.get("/log/tile/{path}", "/log/tile/nothing");
 
+    for name in ["policy", "anchor", "counters"] {
+        let path = format!("/log/{name}");
+        walk.get(&path, &path);
+    }
+    let left = ledger_walk(&mut walk, &token, good);
+
     // The log is closed under the node: nothing can be recorded any more.
-    let log = walk.node.app.log.lock().unwrap().take().unwrap();
-    log.close().unwrap();
+    walk.node.app.ledger.chronicle.close().unwrap();
     for (route, body) in endpoints {
         let call = walk.node.call("post", route).token(&token).json(body);
         walk.post(route, call);
+    }
+    let call = walk.node.call("post", "/access/v1/outcome").token(&token);
+    walk.post(
+        "/access/v1/outcome",
+        call.json(&json!({"entry": left, "outcome": "released"})),
+    );
+    let path = format!("/my/v1/uses/{}", period_of(&walk, good));
+    let reply = walk.node.of_person(&good.person, &path).send();
+    walk.check("get", "/my/v1/uses/{period}", &reply);
+    for name in ["key", "policy", "anchor"] {
+        std::fs::remove_file(dir.path().join("ledger/log").join(name)).unwrap();
+        let path = format!("/log/{name}");
+        walk.get(&path, &path);
     }
     walk.get("/health/ready", "/health/ready");
     std::fs::remove_file(dir.path().join("ledger/log/checkpoint")).unwrap();
@@ -302,6 +324,66 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
     let described: BTreeSet<(String, u16)> = statuses(&document());
     let unseen: Vec<_> = described.difference(&walk.seen).collect();
     assert!(unseen.is_empty(), "{unseen:?}");
+}
+
+/// The month a play is booked in: its own, or the next open one after plays of later times.
+fn period_of(walk: &Walk, play: &Play) -> u32 {
+    let book = walk.node.app.ledger.chronicle.book();
+    book.period_for(play.at_ms).number()
+}
+
+/// Outcomes, lists, records, orders: every answer they have while the log is open.
+///
+/// Gives the entry of a permitted use that has no outcome yet.
+fn ledger_walk(walk: &mut Walk, token: &str, good: &Play) -> u64 {
+    let ask = |walk: &Walk| index(&walk.node.post(ONE, token, &good.request).ok());
+    let (entry, left) = (ask(walk), ask(walk));
+    walk.node.publish();
+    const OUTCOME: &str = "/access/v1/outcome";
+    let body = json!({"entry": entry, "outcome": "released", "digest": "ab".repeat(32)});
+    assert_request_fits(OUTCOME, &body);
+    // Reported, reported again, not readable, and by nobody.
+    for body in [&body, &body, &json!({"entry": entry, "outcome": "unknown"})] {
+        let call = walk.node.call("post", OUTCOME).token(token).json(body);
+        walk.post(OUTCOME, call);
+    }
+    let call = walk.node.call("post", OUTCOME).json(&body);
+    walk.post(OUTCOME, call);
+
+    let (months, month) = ("/my/v1/uses", "/my/v1/uses/{period}");
+    let path = format!("/my/v1/uses/{}", period_of(walk, good));
+    for (route, path) in [
+        (months, months),
+        (month, &path),
+        (month, "/my/v1/uses/197001"),
+        (month, "/my/v1/uses/13"),
+    ] {
+        let reply = walk.node.of_person(&good.person, path).send();
+        walk.check("get", route, &reply);
+        walk.get(route, path);
+    }
+    let route = "/audit/v1/records/{bundle}";
+    for (path, token) in [
+        ("/audit/v1/records/0?width=1", AUDITOR_TOKEN),
+        ("/audit/v1/records/0?width=0", AUDITOR_TOKEN),
+        ("/audit/v1/records/99?width=1", AUDITOR_TOKEN),
+        ("/audit/v1/records/0?width=1", "nobody's"),
+    ] {
+        let reply = walk.node.call("get", path).token(token).send();
+        walk.check("get", route, &reply);
+    }
+    const ORDERS: &str = "/admin/v1/orders";
+    for order in [json!({"do": "rotate_keys"}), json!({"do": "levitate"})] {
+        let reply = walk.node.operator(&order);
+        walk.check("post", ORDERS, &reply);
+    }
+    let call = walk
+        .node
+        .call("post", ORDERS)
+        .token("guess")
+        .json(&json!({"do": "rotate_keys"}));
+    walk.post(ORDERS, call);
+    left
 }
 
 /// Every answer the document describes.

@@ -196,10 +196,12 @@ trait ByPack {
 impl ByPack for kepil_server::App {
     fn entries_by_pack(&self) -> Vec<(String, u64)> {
         let mut out: Vec<(String, u64)> = Vec::new();
-        for entry in self.reader.records(0) {
-            let record: serde_json::Value =
-                serde_json::from_slice(&entry.unwrap().draft.unwrap().record).unwrap();
-            let pack = record["pack"].as_str().unwrap().to_owned();
+        for entry in self.ledger.chronicle.reader().records(0) {
+            let entry = entry.unwrap();
+            if self.ledger.chronicle.open_row(&entry).is_err() {
+                continue;
+            }
+            let pack = crate::support::record(self, entry.index).pack;
             match out.iter_mut().find(|(p, _)| *p == pack) {
                 Some((_, n)) => *n += 1,
                 None => out.push((pack, 1)),

@@ -51,7 +51,7 @@ fn the_same_key_and_body_give_the_same_answer_and_one_entry() {
     }
     assert_eq!(node.entries(), 1);
     let other = keyed(&node, ONE, &token, "k-2", &play.request).send().ok();
-    assert_eq!((index(&first), index(&other), node.entries()), (0, 1, 2));
+    assert_eq!((node.place(&first), node.place(&other), node.entries()), (0, 1, 2));
     node.post(ONE, &token, &play.request).ok();
     assert_eq!(
         node.entries(),
@@ -90,7 +90,7 @@ fn a_key_belongs_to_its_system() {
     );
     let first = keyed(&node, ONE, &of_one, "k", &one.request).send().ok();
     let second = keyed(&node, ONE, &of_two, "k", &two.request).send().ok();
-    assert_eq!((index(&first), index(&second)), (0, 1));
+    assert_eq!((node.place(&first), node.place(&second)), (0, 1));
     // Nobody reads the answer another system got.
     let foreign = keyed(&node, ONE, &of_two, "other", &one.request)
         .send()
@@ -170,7 +170,7 @@ fn a_caller_that_hangs_up_can_ask_again_and_gets_the_one_answer() {
             }
             std::thread::yield_now();
         };
-        assert_eq!(index(&answer), round);
+        assert_eq!(node.place(&answer), round);
         assert_eq!(node.entries(), round + 1);
     }
 }
@@ -192,7 +192,7 @@ fn a_failed_request_frees_its_key() {
     .unwrap()
     .problem(400);
     let answer = keyed(&node, ONE, &token, "k", &play.request).send().ok();
-    assert_eq!((index(&answer), node.entries()), (0, 1));
+    assert_eq!((node.place(&answer), node.entries()), (0, 1));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn after_a_restart_the_key_gives_the_same_decision_and_entry() {
     let second = ask(&node, &token).ok();
     assert_eq!(without_entry(&second), without_entry(&first));
     assert_eq!(receipt(&second), receipt(&first));
-    assert_eq!(index(&second), 1);
+    assert_eq!(node.place(&second), 1);
     let mut other = play.request.clone();
     other["subject"]["id"] = json!("another");
     keyed(&node, ONE, &token, "k", &other).send().problem(422);
@@ -350,5 +350,5 @@ fn more_keys_than_are_remembered_push_out_the_oldest() {
         assert!(node.app.repeats.lock().unwrap().len() <= 10);
     }
     let last = keyed(&node, ONE, &token, "k-49", &play.request).send().ok();
-    assert_eq!((index(&last), node.entries()), (49, 50));
+    assert_eq!((node.place(&last), node.entries()), (49, 50));
 }

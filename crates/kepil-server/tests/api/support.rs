@@ -8,13 +8,15 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kepil_gate::baseline::Baselines;
 use kepil_gate::case::Case;
 use kepil_gate::patch::documents;
+use kepil_gate::record::Record;
 use kepil_gate::{Gate, Scene};
 use kepil_law::pack::{Options, load};
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::receipt::Receipt;
+use kepil_ledger::record::RecordKind;
 use kepil_ledger::tile::{SourceError, TileSource};
 use kepil_server::app::Clock;
-use kepil_server::config::LawConfig;
+use kepil_server::config::{LawConfig, LedgerConfig};
 use kepil_server::register::RegisterFile;
 use kepil_server::serve::{ServeError, listen, open, serve};
 use kepil_server::staging::enter;
@@ -34,8 +36,31 @@ pub const ONE: &str = "/access/v1/evaluation";
 pub const MANY: &str = "/access/v1/evaluations";
 /// The address tokens are for, where a test does not choose the real one.
 pub const PUBLIC_URL: &str = "https://gate.test";
+/// The token of the tests' auditor, and its hash.
+pub const AUDITOR_TOKEN: &str = "auditor-of-the-tests";
+const AUDITOR_TOKEN_SHA256: &str =
+    "031b20734ba99c8cc3d6c9fd81a69dbd6e6c735fbb68f785d1da9d38bfeba960";
 /// Wall time at the start of every test, seconds.
 pub const WALL_SECS: u64 = 1_790_000_000;
+
+/// Decisions in the log of a node.
+pub fn decisions(app: &App) -> u64 {
+    let chronicle = &app.ledger.chronicle;
+    let is_decision = |entry: &kepil_store::log::Entry| {
+        chronicle
+            .open_row(entry)
+            .is_ok_and(|open| open.row.record.facts.kind == RecordKind::Access)
+    };
+    let entries = chronicle.reader().records(0).map(Result::unwrap);
+    entries.filter(is_decision).count() as u64
+}
+
+/// A decision's record in the log of a node.
+pub fn record(app: &App, index: u64) -> Record {
+    let chronicle = &app.ledger.chronicle;
+    let payload = chronicle.payload(&chronicle.row(index).unwrap()).unwrap();
+    kepil_chronicle::record_of(&payload).unwrap()
+}
 
 /// The gate the tests compare with.
 pub static GATE: LazyLock<Gate> = LazyLock::new(|| {
@@ -364,6 +389,12 @@ pub fn config(dir: &Path) -> Config {
             confidence_floor: false,
         },
         danger_assumed_law: true,
+        ledger: LedgerConfig {
+            checkpoint_ms: 50,
+            intent_secs: 86_400,
+            auditor_tokens: vec![AUDITOR_TOKEN_SHA256.into()],
+            ..LedgerConfig::default()
+        },
         ..Config::default()
     }
 }
@@ -432,6 +463,11 @@ impl Node {
         self.clock.store(play.at_ms, Ordering::SeqCst);
     }
 
+    /// Turns the clock of events.
+    pub fn clock_ms(&self, at_ms: u64) {
+        self.clock.store(at_ms, Ordering::SeqCst);
+    }
+
     pub fn call(&self, method: &str, path: &str) -> Call {
         let head = format!(
             "{} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
@@ -480,9 +516,30 @@ impl Node {
             .ok()
     }
 
-    /// Entries in the log.
+    /// Decisions in the log.
     pub fn entries(&self) -> u64 {
-        self.app.reader.size()
+        decisions(&self.app)
+    }
+
+    /// Place of an answer's decision among the decisions of the log.
+    pub fn place(&self, answer: &Value) -> u64 {
+        let chronicle = &self.app.ledger.chronicle;
+        let before = chronicle.reader().records(0).map(Result::unwrap);
+        let before = before.take_while(|entry| entry.index < index(answer));
+        let is_decision = |entry: &kepil_store::log::Entry| {
+            matches!(entry.leaf, kepil_ledger::entry::Leaf::Access(_))
+        };
+        before.filter(is_decision).count() as u64
+    }
+
+    /// Leaves in the log: decisions, and what the log says of itself.
+    pub fn leaves(&self) -> u64 {
+        self.app.ledger.chronicle.reader().size()
+    }
+
+    /// The record of an answer's decision, opened with the node's keys.
+    pub fn record(&self, answer: &Value) -> Record {
+        record(&self.app, index(answer))
     }
 
     /// The value of a metric.
@@ -502,14 +559,30 @@ impl Node {
     }
 
     pub fn publish(&self) {
-        self.app
-            .log
-            .lock()
-            .unwrap()
-            .as_ref()
-            .unwrap()
-            .publish()
-            .unwrap();
+        self.app.ledger.chronicle.publish().unwrap();
+    }
+
+    /// A request of a person with the own secret.
+    pub fn of_person(&self, person: &str, path: &str) -> Call {
+        let keys = self
+            .app
+            .ledger
+            .chronicle
+            .person(&format!("person:{person}"));
+        let time = WALL_SECS.to_string();
+        let mac = kepil_server::my::code(keys.unwrap().request_key(), path, &time);
+        let value = format!("Kepil-Person subject=\"{person}\", time=\"{time}\", mac=\"{mac}\"");
+        self.call("get", path).header("authorization", &value)
+    }
+
+    /// A request of the operator.
+    pub fn operator(&self, order: &Value) -> Reply {
+        let path = self.app.config.data_dir.join("operator.token");
+        let token = std::fs::read_to_string(path).unwrap();
+        self.call("post", "/admin/v1/orders")
+            .token(token.trim())
+            .json(order)
+            .send()
     }
 
     /// The log's key, as the node says it.

@@ -7,6 +7,7 @@
 //! | 16 | 32 | commitment in the leaf |
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use kepil_ledger::period::Period;
 
 use super::BookError;
 
-const USE_BYTES: usize = 48;
+pub(crate) const USE_BYTES: usize = 48;
 
 /// One entry of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,29 @@ pub struct Use {
     pub index: u64,
     /// Commitment in the leaf.
     pub commitment: Commitment,
+}
+
+impl Use {
+    /// The entry as it stands in the file.
+    pub(crate) fn to_bytes(self) -> [u8; USE_BYTES] {
+        let mut bytes = [0; USE_BYTES];
+        let (before, index) = (self.before.to_be_bytes(), self.index.to_be_bytes());
+        let parts = [
+            before.as_slice(),
+            &index,
+            self.commitment.as_hash().as_bytes(),
+        ];
+        bytes
+            .iter_mut()
+            .zip(parts.into_iter().flatten())
+            .for_each(|(to, from)| *to = *from);
+        bytes
+    }
+}
+
+/// Name of a month's file.
+pub(crate) fn name(period: Period) -> String {
+    format!("{}.uses", period.number())
 }
 
 /// The entries of a month.
@@ -42,7 +66,7 @@ pub(super) struct Uses {
 impl Uses {
     /// Begins the file of a month.
     pub(super) fn create(folder: &Path, period: Period) -> Result<Self, BookError> {
-        let path = folder.join(format!("{}.uses", period.number()));
+        let path = folder.join(name(period));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -70,6 +94,37 @@ impl Uses {
         })
     }
 
+    /// Goes on behind so many entries; `None` when the file has fewer.
+    ///
+    /// What stands behind them was written after the snapshot and is written again.
+    pub(super) fn resume(
+        folder: &Path,
+        period: Period,
+        count: u64,
+    ) -> Result<Option<Self>, BookError> {
+        let path = folder.join(name(period));
+        let failed = |source| BookError::File {
+            path: path.clone(),
+            source,
+        };
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let written = count.saturating_mul(USE_BYTES as u64);
+        if file.metadata().map_err(failed)?.len() < written {
+            return Ok(None);
+        }
+        file.set_len(written).map_err(failed)?;
+        Ok(Some(Self {
+            path,
+            file,
+            written,
+            waiting: Vec::new(),
+        }))
+    }
+
     /// Number of entries, which is the place of the next one.
     pub(super) fn len(&self) -> u64 {
         (self.written + u64::try_from(self.waiting.len()).unwrap_or(0)) / USE_BYTES as u64
@@ -77,10 +132,7 @@ impl Uses {
 
     /// Takes an entry; it is written by [`Uses::flush`].
     pub(super) fn push(&mut self, entry: Use) -> Result<(), BookError> {
-        self.waiting.extend_from_slice(&entry.before.to_be_bytes());
-        self.waiting.extend_from_slice(&entry.index.to_be_bytes());
-        self.waiting
-            .extend_from_slice(entry.commitment.as_hash().as_bytes());
+        self.waiting.extend_from_slice(&entry.to_bytes());
         if self.waiting.len() >= 1 << 20 {
             self.flush()?;
         }

@@ -70,6 +70,26 @@ fn write_zeros(path: &Path, bytes: u64) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Writes a file beside the old one, syncs it and puts it in the old one's place.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension(UNFINISHED);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    sync_folder_of(path)
+}
+
+/// Syncs the file system that a folder is on: there may be a million files below it.
+pub(super) fn sync_below(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
 /// Makes a new name in a folder durable.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {

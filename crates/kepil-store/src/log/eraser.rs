@@ -8,12 +8,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::EraseError;
 use super::reader::Reader;
 use super::state::Shared;
+use super::{EraseError, ReadError, unfinished};
 use crate::disk::{BLOCK_BYTES, Blocks, Disk, SegmentFile};
 use crate::segment::frame::{Frame, Row};
 
@@ -23,6 +23,8 @@ pub(super) struct Eraser {
     shared: Arc<Shared>,
     disk: Arc<dyn Disk>,
     turn: Mutex<()>,
+    /// The note of rows that are being erased.
+    note: PathBuf,
 }
 
 /// A segment open for wiping.
@@ -44,11 +46,33 @@ struct Place {
 }
 
 impl Eraser {
-    pub(super) const fn new(shared: Arc<Shared>, disk: Arc<dyn Disk>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, disk: Arc<dyn Disk>, folder: &Path) -> Self {
         Self {
             shared,
             disk,
             turn: Mutex::new(()),
+            note: folder.join(unfinished::NAME),
+        }
+    }
+
+    /// Looks at rows that may be damaged where opening did not read: those that were when
+    /// the snapshot was made, and those that were just being erased.
+    pub(super) fn look_again(&self, mut suspects: Vec<u64>) {
+        match unfinished::read(&self.note) {
+            Ok(Some(noted)) => suspects.extend(noted),
+            Ok(None) => tracing::warn!(
+                path = %self.note.display(),
+                "the note of unfinished erasures is damaged; check the log"
+            ),
+            Err(error) => tracing::warn!(path = %self.note.display(), %error, "reading a note"),
+        }
+        let reader = Reader::new(self.shared.clone());
+        for index in suspects {
+            match reader.record(index) {
+                Err(ReadError::DamagedRow { .. }) => self.shared.note_row(index, true),
+                Ok(_) | Err(ReadError::Outside { .. }) => {}
+                Err(error) => tracing::warn!(index, %error, "looking at a row"),
+            }
         }
     }
 
@@ -67,9 +91,33 @@ impl Eraser {
             });
         }
 
+        if wanted.is_empty() {
+            return Ok(0);
+        }
+        let failed = |source| EraseError::Note {
+            path: self.note.clone(),
+            source,
+        };
+        // Rows known to be damaged stay on the note until they are erased themselves.
+        let mut noted = [wanted.as_slice(), &self.shared.damaged()].concat();
+        noted.sort_unstable();
+        noted.dedup();
+        unfinished::note(&*self.disk, &self.note, &noted).map_err(failed)?;
+        let wiped = self.erase_all(&wanted)?;
+        let damaged = self.shared.damaged();
+        if damaged.is_empty() {
+            unfinished::clear(&self.note).map_err(failed)?;
+        } else {
+            unfinished::note(&*self.disk, &self.note, &damaged).map_err(failed)?;
+        }
+        Ok(wiped)
+    }
+
+    /// Goes from frame to frame; the indexes ascend.
+    fn erase_all(&self, wanted: &[u64]) -> Result<u64, EraseError> {
         let reader = Reader::new(self.shared.clone());
         let (mut wiped, mut open) = (0, None);
-        let mut rest = wanted.as_slice();
+        let mut rest = wanted;
         while let Some(index) = rest.first() {
             let (path, epoch, start, frame) = reader.place_of(*index)?;
             let here = rest.partition_point(|index| *index < frame.end());
@@ -112,7 +160,7 @@ impl Eraser {
         result.map_err(failed)
     }
 
-    fn open(&self, path: &std::path::Path) -> io::Result<OpenSegment> {
+    fn open(&self, path: &Path) -> io::Result<OpenSegment> {
         Ok(OpenSegment {
             path: path.to_owned(),
             reads: File::open(path)?,

@@ -322,6 +322,15 @@ pub enum EraseError {
         /// Index asked for.
         index: u64,
     },
+    /// What is about to be erased cannot be noted, so nothing is.
+    #[error("erasing rows: noting them in `{}`", path.display())]
+    Note {
+        /// Path of the note.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
+    },
     /// The entry cannot be found.
     #[error("erasing rows")]
     Read(#[from] ReadError),

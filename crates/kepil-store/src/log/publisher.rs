@@ -17,8 +17,9 @@ use kepil_ledger::verify::CHECKPOINT_PATH;
 use super::keeper::Keeper;
 use super::queue::Queue;
 use super::reader::Reader;
+use super::snapshotter::Snapshotter;
 use super::state::{Cut, Shared};
-use super::{Endorser, OpenError, PublishError};
+use super::{Clock, Endorser, OpenError, PublishError};
 use crate::disk::Disk;
 use crate::durable;
 use crate::source::DirSource;
@@ -29,11 +30,22 @@ const MAX_FILLED: usize = 64;
 /// How long a map head may take; entries before it are being booked meanwhile.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
+/// A log with a book publishes a head at least this often, in seconds, entries or not.
+const QUIET_SECS: u64 = 600;
+
 /// The publishing thread.
 #[derive(Debug)]
 pub(super) struct Publisher {
     orders: Sender<Order>,
-    thread: JoinHandle<Result<(), PublishError>>,
+    thread: JoinHandle<Stopped>,
+}
+
+/// What the publishing thread leaves behind.
+#[derive(Debug)]
+struct Stopped {
+    result: Result<(), PublishError>,
+    builder: TileBuilder,
+    snapshotter: Snapshotter,
 }
 
 #[derive(Debug)]
@@ -47,25 +59,36 @@ impl Publisher {
         shared: Arc<Shared>,
         heads: Option<(Arc<Queue>, Arc<Keeper>)>,
         endorser: Option<Arc<dyn Endorser>>,
+        clock: Clock,
         disk: Arc<dyn Disk>,
         folder: PathBuf,
         interval: Duration,
+        (builder, snapshotter): (TileBuilder, Snapshotter),
     ) -> Result<Self, OpenError> {
         let (orders, ordered) = mpsc::channel();
         let mut work = Work {
             shared,
             heads,
             endorser,
+            clock,
             disk,
             folder,
-            builder: TileBuilder::new(),
+            builder,
+            snapshotter,
             outdated: Vec::new(),
             published: None,
             last_leaf: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("kepil-log-publish".to_owned())
-            .spawn(move || work.run(&ordered, interval))
+            .spawn(move || {
+                let result = work.run(&ordered, interval);
+                Stopped {
+                    result,
+                    builder: work.builder,
+                    snapshotter: work.snapshotter,
+                }
+            })
             .map_err(OpenError::Thread)?;
         Ok(Self { orders, thread })
     }
@@ -78,25 +101,29 @@ impl Publisher {
         replied.recv().unwrap_or(Err(PublishError::Stopped))
     }
 
-    /// Publishes a last time and ends.
-    pub(super) fn stop(self) -> Result<(), PublishError> {
+    /// Publishes a last time and ends; gives what a last snapshot is made with.
+    pub(super) fn stop(self) -> Result<(TileBuilder, Snapshotter), PublishError> {
         // If the thread is gone, joining says so.
         let _ = self.orders.send(Order::Stop);
-        self.thread.join().unwrap_or(Err(PublishError::Stopped))
+        let stopped = self.thread.join().map_err(|_| PublishError::Stopped)?;
+        stopped.result?;
+        Ok((stopped.builder, stopped.snapshotter))
     }
 }
 
-#[derive(Debug)]
 struct Work {
     shared: Arc<Shared>,
     /// Where map heads come from; `None` for a log without a book.
     heads: Option<(Arc<Queue>, Arc<Keeper>)>,
     endorser: Option<Arc<dyn Endorser>>,
+    clock: Clock,
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-    /// Begins empty each time the log is opened: so every published file is compared
-    /// with the entries once, and made again where it is missing or wrong.
+    /// Begins where the snapshot stood with which the log was opened, or empty: then every
+    /// published file is compared with the entries, and made again where it is missing or
+    /// wrong.
     builder: TileBuilder,
+    snapshotter: Snapshotter,
     /// Full tiles whose partial forms can go once a checkpoint no longer needs them.
     outdated: Vec<TilePath>,
     published: Option<u64>,
@@ -196,6 +223,7 @@ impl Work {
         }
         self.published = Some(feed.size);
         self.remove_outdated();
+        self.snapshotter.published(&self.builder);
         Ok(())
     }
 
@@ -206,7 +234,8 @@ impl Work {
             return Ok(cut);
         };
         let size = self.shared.size();
-        if size == 0 || cut.is_some_and(|cut| cut.size == size) {
+        let is_covered = size == 0 || cut.is_some_and(|cut| cut.size == size);
+        if is_covered && !self.is_quiet_for_long() {
             return Ok(cut);
         }
         queue.want_head();
@@ -217,6 +246,15 @@ impl Work {
             newer @ Some(_) if newer != cut => Ok(newer),
             _ => Err(PublishError::NoHead),
         }
+    }
+
+    /// True when the last map head is old: a quiet log says that it is quiet, so that nobody
+    /// takes its silence for hiding.
+    fn is_quiet_for_long(&self) -> bool {
+        let Ok(Leaf::MapHead(head)) = Leaf::parse(&self.last_leaf) else {
+            return false;
+        };
+        (self.clock)() / 1000 > head.time.saturating_add(QUIET_SECS)
     }
 
     /// Keeps the first checkpoint that proves a closed month: no later one can be made again.

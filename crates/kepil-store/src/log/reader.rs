@@ -10,11 +10,12 @@ use kepil_ledger::entry::Leaf;
 use kepil_ledger::receipt::{Batch, Receipt};
 
 use super::ReadError;
-use super::state::{Mark, Shared};
+use super::state::{Found, Mark, OldSegment, Runs, Shared};
+use crate::disk::BLOCK_BYTES;
 use crate::draft::Draft;
-use crate::segment;
-use crate::segment::frame::{Frame, Row, StoredEntry};
+use crate::segment::frame::{Frame, HEAD_BYTES, Peek, Row, StoredEntry};
 use crate::segment::scan::Scan;
+use crate::segment::{self, HEADER_BYTES};
 
 /// Reads entries; cheap to clone and to share.
 #[derive(Debug, Clone)]
@@ -146,8 +147,13 @@ impl Reader {
 
     /// The run of frames that holds an entry, read in one piece.
     fn run_of(&self, index: u64) -> Result<Run, ReadError> {
-        let (mark, size) = self.shared.find(index);
-        let mark = mark.ok_or(ReadError::Outside { index, size })?;
+        let (found, size) = self.shared.find(index);
+        let outside = ReadError::Outside { index, size };
+        let mark = match found {
+            Some(Found::Run(mark)) => mark,
+            Some(Found::Segment(old)) => self.runs_of(&old)?.find(index).ok_or(outside)?,
+            None => return Err(outside),
+        };
         let run = self.read_run(&mark)?;
         if run.is_damaged() {
             // Perhaps rows are just being erased here: wait for it, then read again.
@@ -155,6 +161,17 @@ impl Reader {
             return self.read_run(&mark);
         }
         Ok(run)
+    }
+
+    /// The marks of a segment that was not read when the log was opened.
+    fn runs_of(&self, old: &OldSegment) -> Result<Arc<Runs>, ReadError> {
+        if let Some(runs) = self.shared.old_runs(old.number) {
+            return Ok(runs);
+        }
+        let path = segment::path(self.shared.segments(), old.number);
+        let runs = Arc::new(look_over(path, old)?);
+        self.shared.put_old_runs(old.number, runs.clone());
+        Ok(runs)
     }
 
     fn read_run(&self, mark: &Mark) -> Result<Run, ReadError> {
@@ -183,6 +200,35 @@ impl Reader {
             frames,
         })
     }
+}
+
+/// Goes from frame to frame by what their first bytes say; reading checks the rest.
+fn look_over(path: PathBuf, old: &OldSegment) -> Result<Runs, ReadError> {
+    let failed = |source| ReadError::File {
+        path: path.clone(),
+        source,
+    };
+    let file = File::open(&path).map_err(failed)?;
+    let mut runs = Runs::default();
+    let (mut offset, mut next) = (HEADER_BYTES, old.start.first);
+    while next < old.end {
+        let mut head = [0; HEAD_BYTES];
+        file.read_exact_at(&mut head, offset).map_err(failed)?;
+        let peek = Peek::parse(&head, old.start.epoch).filter(|peek| peek.first == next);
+        let Some(Peek { count, length, .. }) = peek else {
+            return Err(ReadError::Damaged { path, offset });
+        };
+        let end = offset + length.next_multiple_of(BLOCK_BYTES as u64);
+        runs.add(Mark {
+            first: next,
+            segment: old.number,
+            epoch: old.start.epoch,
+            start: offset,
+            end,
+        });
+        (offset, next) = (end, next + u64::from(count));
+    }
+    Ok(runs)
 }
 
 /// Frames that stand side by side in a segment, with their offsets.

@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kepil_ledger::checkpoint::{self, Checkpoint};
-use kepil_ledger::entry::{Leaf, LeafKind};
-use kepil_ledger::hash::Hash;
 use kepil_ledger::note::{KeyName, VerifyingKey};
+use kepil_ledger::tile::TileBuilder;
 use kepil_ledger::tree::Frontier;
 use kepil_ledger::verify::CHECKPOINT_PATH;
 
-use super::state::{Cut, Mark, Marks};
+use super::state::{Cut, Marks};
+use super::walk::Walk;
 use super::{Corruption, OpenError};
-use crate::book::{Booking, Books};
+use crate::book::{BookError, Books};
 use crate::disk::{BLOCK_BYTES, Blocks, Disk};
-use crate::segment::frame::{Frame, Misfit, Row};
-use crate::segment::scan::Scan;
-use crate::segment::{self, Header, HeaderBlock};
+use crate::draft::Booker;
+use crate::segment::{self, Header, HeaderBlock, SegmentStart};
+use crate::snapshot::{self, Snapshot, SnapshotError};
 
 /// What the folder holds.
 #[derive(Debug)]
@@ -37,6 +37,20 @@ pub(super) struct Recovered {
     pub(super) newest: u64,
     /// Entries whose rows are neither whole nor erased, ascending.
     pub(super) damaged: Vec<u64>,
+    /// Entries whose rows were damaged when the snapshot was made.
+    pub(super) suspects: Vec<u64>,
+    /// Where publishing goes on.
+    pub(super) builder: TileBuilder,
+}
+
+/// Where a log is, and whose it is.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) segments: PathBuf,
+    pub(super) origin: &'a KeyName,
+    pub(super) key: &'a VerifyingKey,
+    pub(super) booker: Option<Arc<dyn Booker>>,
 }
 
 /// The segment that was written last.
@@ -51,37 +65,139 @@ pub(super) struct Active {
 /// Blocks that must be zeros before anything is written over them.
 #[derive(Debug)]
 pub(super) struct Leftover {
-    path: PathBuf,
-    offset: u64,
-    length: usize,
+    pub(super) path: PathBuf,
+    pub(super) offset: u64,
+    pub(super) length: usize,
 }
 
 /// A signed size and root to hold the recovered entries against.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Published {
     text: Arc<str>,
     checkpoint: Checkpoint,
 }
 
-/// Reads all segments in order.
-pub(super) fn recover(
-    folder: &Path,
-    segments: &Path,
-    origin: &KeyName,
-    key: &VerifyingKey,
+/// Finds out what the folder holds, with the newest snapshot that fits, or without.
+pub(super) fn recover(place: &Place<'_>) -> Result<Recovered, OpenError> {
+    let published = read_checkpoint(&place.folder.join("log").join(CHECKPOINT_PATH), place.key)?;
+    let snapshots = place.folder.join("snapshot");
+    for size in snapshot::list(&snapshots) {
+        let from = snapshot::path(&snapshots, size);
+        match resume(place, published.clone(), &from, size) {
+            Ok(recovered) => return Ok(recovered),
+            // Whatever is wrong: without a snapshot everything is read and compared anew.
+            Err(error) => tracing::warn!(
+                snapshot = %from.display(),
+                error = &error as &dyn std::error::Error,
+                "a snapshot cannot be used, reading more of the log"
+            ),
+        }
+    }
+    let books = place.booker.clone();
+    let books = books
+        .map(|booker| Books::begin(&place.folder.join("book"), booker))
+        .transpose()?;
+    let start = Start {
+        builder: TileBuilder::new(),
+        segments: Vec::new(),
+        head: None,
+        books,
+        damaged: Vec::new(),
+    };
+    walk(place, published, start)
+}
+
+/// Why a snapshot was not used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Book(#[from] BookError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// Goes on from a snapshot.
+fn resume(
+    place: &Place<'_>,
+    published: Option<Published>,
+    from: &Path,
+    number: u64,
+) -> Result<Recovered, Unusable> {
+    let mismatch = |what| Err(Unusable::Snapshot(SnapshotError::Mismatch(what)));
+    let snapshot = Snapshot::read(from)?;
+    let (size, root) = (snapshot.size(), snapshot.root);
+    if snapshot.origin != place.origin.as_str() || size != number {
+        return mismatch("it is of another log or size");
+    }
+    // Published files were synced before the snapshot was. If the checkpoint is older all
+    // the same, or lost, they have to be gone through.
+    if published
+        .as_ref()
+        .is_none_or(|published| published.checkpoint.size < size)
+    {
+        return mismatch("less has been published than it has");
+    }
+    let books = match (&place.booker, &snapshot.book) {
+        (None, None) => None,
+        (Some(booker), Some(state)) if size > 0 => Some(Books::resume(
+            &place.folder.join("book"),
+            booker.clone(),
+            from,
+            (state, size - 1),
+        )?),
+        _ => return mismatch("one of the two has a book and the other has not"),
+    };
+    let start = Start {
+        head: books.is_some().then_some(Cut { size, root }),
+        builder: snapshot.builder,
+        segments: snapshot.segments,
+        books,
+        damaged: snapshot.damaged,
+    };
+    Ok(walk(place, published, start)?)
+}
+
+/// Where reading begins.
+#[derive(Debug)]
+struct Start {
+    builder: TileBuilder,
+    /// Segments that begin before the builder's size.
+    segments: Vec<SegmentStart>,
+    head: Option<Cut>,
     books: Option<Books>,
+    damaged: Vec<u64>,
+}
+
+/// Reads segments in order, from the one on in which the start lies.
+fn walk(
+    place: &Place<'_>,
+    published: Option<Published>,
+    start: Start,
 ) -> Result<Recovered, OpenError> {
-    let published = read_checkpoint(&folder.join("log").join(CHECKPOINT_PATH), key)?;
+    let segments = place.segments.as_path();
+    let numbers = list(segments)?;
+    for (expected, number) in (0..).zip(&numbers) {
+        if expected != *number {
+            return Err(OpenError::MissingSegment {
+                path: segment::path(segments, expected),
+            });
+        }
+    }
+    let spared = start.segments.len().saturating_sub(1);
+    check_headers(place, &start.segments)?;
     let mut walk = Walk {
-        origin: origin.as_str(),
-        frontier: Frontier::new(),
-        marks: Marks::default(),
+        origin: place.origin.as_str(),
+        frontier: start.builder.frontier(),
+        next: start.segments.last().map_or(0, |segment| segment.first),
+        marks: Marks::after(start.segments),
         wanted_size: published
             .as_ref()
             .map(|published| published.checkpoint.size),
         root_at_wanted: None,
-        head: None,
-        books,
+        head: start.head,
+        books: start.books,
         newest: 0,
         damaged: Vec::new(),
     };
@@ -89,15 +205,8 @@ pub(super) fn recover(
 
     let mut active = None;
     let mut leftover = None;
-    let numbers = list(segments)?;
-    for (at, number) in numbers.iter().enumerate() {
+    for (at, number) in numbers.iter().enumerate().skip(spared) {
         let path = segment::path(segments, *number);
-        if u64::try_from(at).ok() != Some(*number) {
-            let expected = u64::try_from(at).unwrap_or(u64::MAX);
-            return Err(OpenError::MissingSegment {
-                path: segment::path(segments, expected),
-            });
-        }
         let is_last = is_last_used(segments, numbers.get(at + 1))?;
         let bytes = fs::read(&path).map_err(|source| OpenError::Read {
             path: path.clone(),
@@ -117,7 +226,7 @@ pub(super) fn recover(
     }
 
     if let Some(Published { checkpoint, .. }) = &published {
-        let found = walk.frontier.size();
+        let found = walk.next;
         if checkpoint.size > found {
             let (number, offset) = active
                 .as_ref()
@@ -138,6 +247,7 @@ pub(super) fn recover(
     }
     Ok(Recovered {
         frontier: walk.frontier,
+        builder: start.builder,
         marks: walk.marks,
         active,
         leftover,
@@ -146,7 +256,35 @@ pub(super) fn recover(
         books: walk.books,
         newest: walk.newest,
         damaged: walk.damaged,
+        suspects: start.damaged,
     })
+}
+
+/// Compares the headers of segments that a snapshot spares with what it says of them.
+fn check_headers(place: &Place<'_>, starts: &[SegmentStart]) -> Result<(), OpenError> {
+    for (number, start) in (0..).zip(starts) {
+        let path = segment::path(&place.segments, number);
+        let mut block = vec![0; BLOCK_BYTES];
+        fs::File::open(&path)
+            .and_then(|mut file| io::Read::read_exact(&mut file, &mut block))
+            .map_err(|source| OpenError::Read {
+                path: path.clone(),
+                source,
+            })?;
+        let is_same = matches!(
+            Header::parse(&block),
+            HeaderBlock::Used(header) if header.origin == place.origin.as_str()
+                && (header.number, header.epoch, header.first) == (number, start.epoch, start.first)
+        );
+        if !is_same {
+            return Err(OpenError::Corrupt {
+                path,
+                offset: 0,
+                what: Corruption::Header,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Overwrites what an interrupted write left, so that nothing old follows new frames.
@@ -230,190 +368,4 @@ fn is_last_used(folder: &Path, next: Option<&u64>) -> Result<bool, OpenError> {
         .and_then(|mut file| io::Read::read_exact(&mut file, &mut block))
         .map_err(|source| OpenError::Read { path, source })?;
     Ok(Header::parse(&block) == HeaderBlock::Unused)
-}
-
-/// The tree as it grows from frame to frame.
-#[derive(Debug)]
-struct Walk<'a> {
-    origin: &'a str,
-    frontier: Frontier,
-    marks: Marks,
-    wanted_size: Option<u64>,
-    root_at_wanted: Option<Hash>,
-    head: Option<Cut>,
-    books: Option<Books>,
-    newest: u64,
-    damaged: Vec<u64>,
-}
-
-impl Walk<'_> {
-    /// Reads one segment; `None` when it has not been taken into use.
-    fn segment(
-        &mut self,
-        path: &Path,
-        number: u64,
-        bytes: &[u8],
-        is_last: bool,
-    ) -> Result<Option<(Active, Option<Leftover>)>, OpenError> {
-        let corrupt = |offset: usize, what| OpenError::Corrupt {
-            path: path.to_owned(),
-            offset: u64::try_from(offset).unwrap_or(u64::MAX),
-            what,
-        };
-        let header = match Header::parse(bytes.get(..BLOCK_BYTES).unwrap_or(bytes)) {
-            HeaderBlock::Used(header) => header,
-            // Zeros in the header and something behind it: the header was lost.
-            HeaderBlock::Unused if bytes.iter().all(|byte| *byte == 0) => return Ok(None),
-            HeaderBlock::Unused | HeaderBlock::Damaged => {
-                return Err(corrupt(0, Corruption::Header));
-            }
-        };
-        self.check_header(&header, number)
-            .map_err(|error| match error {
-                HeaderFault::OtherLog(found) => OpenError::OtherLog {
-                    path: path.to_owned(),
-                    found,
-                },
-                HeaderFault::Corrupt(what) => corrupt(0, what),
-            })?;
-
-        let mut scan = Scan::segment(bytes, header.epoch);
-        loop {
-            let start = scan.offset();
-            let frame = match scan.next_frame() {
-                Ok(frame) => frame,
-                Err(Misfit::Content) => return Err(corrupt(start, Corruption::Content)),
-                Err(Misfit::NotAFrame | Misfit::Epoch | Misfit::Checksum) => break,
-            };
-            // Rows are erased only in frames that others follow: in the very last one they
-            // are blocks that never reached the disk.
-            if !frame.has_all_rows() && is_last && scan.next_whole().is_none() {
-                scan.back_to(start);
-                break;
-            }
-            self.frame(&frame).map_err(|what| corrupt(start, what))?;
-            self.book(&frame)?;
-            self.note_rows(&frame);
-            self.marks.add(Mark {
-                first: frame.first,
-                segment: number,
-                epoch: header.epoch,
-                start: u64::try_from(start).unwrap_or(u64::MAX),
-                end: u64::try_from(scan.offset()).unwrap_or(u64::MAX),
-            });
-        }
-
-        // Only the very last write can have been interrupted.
-        let leftover = scan.leftover();
-        if scan.later_frame().is_some() || (!is_last && leftover > 0) {
-            return Err(corrupt(scan.offset(), Corruption::Frame));
-        }
-        let offset = u64::try_from(scan.offset()).unwrap_or(u64::MAX);
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let active = Active {
-            number,
-            epoch: header.epoch,
-            offset,
-            length,
-        };
-        let leftover = (leftover > 0).then(|| Leftover {
-            path: path.to_owned(),
-            offset,
-            length: leftover,
-        });
-        Ok(Some((active, leftover)))
-    }
-
-    fn check_header(&self, header: &Header, number: u64) -> Result<(), HeaderFault> {
-        if header.origin != self.origin {
-            return Err(HeaderFault::OtherLog(header.origin.clone()));
-        }
-        let what = if header.number != number {
-            Corruption::Number {
-                found: header.number,
-            }
-        } else if header.first != self.frontier.size() {
-            let expected = self.frontier.size();
-            Corruption::Continuation {
-                expected,
-                found: header.first,
-            }
-        } else if header.root != self.frontier.root() {
-            Corruption::OtherTree
-        } else {
-            return Ok(());
-        };
-        Err(HeaderFault::Corrupt(what))
-    }
-
-    /// Extends the tree by a frame whose checksum is good.
-    fn frame(&mut self, frame: &Frame) -> Result<(), Corruption> {
-        if frame.first != self.frontier.size() {
-            let expected = self.frontier.size();
-            return Err(Corruption::Index {
-                expected,
-                found: frame.first,
-            });
-        }
-        for entry in &frame.entries {
-            self.frontier.append(entry.leaf.hash());
-            self.remember_root();
-            if entry.leaf.kind() == LeafKind::MapHead {
-                self.head = Some(Cut {
-                    size: self.frontier.size(),
-                    root: self.frontier.root(),
-                });
-            }
-        }
-        let found = self.frontier.root();
-        if found != frame.root {
-            return Err(Corruption::Root {
-                expected: frame.root,
-                found,
-            });
-        }
-        Ok(())
-    }
-
-    /// Takes a frame into the book, and compares its map heads with those the book makes.
-    fn book(&mut self, frame: &Frame) -> Result<(), OpenError> {
-        let Some(books) = &mut self.books else {
-            return Ok(());
-        };
-        let mut bookings = Vec::new();
-        for (index, entry) in (frame.first..).zip(&frame.entries) {
-            if let Leaf::MapHead(head) = &entry.leaf {
-                books.take(&bookings, index)?;
-                bookings.clear();
-                books.check_head(index, head)?;
-                books.forget_before(index);
-            }
-            bookings.extend(Booking::of(index, &entry.leaf, entry.booking.clone()));
-        }
-        let upto = self.frontier.size();
-        books.take(&bookings, upto)?;
-        Ok(())
-    }
-
-    fn note_rows(&mut self, frame: &Frame) {
-        self.newest = frame.first;
-        for (index, entry) in (frame.first..).zip(&frame.entries) {
-            if entry.row == Row::Damaged {
-                tracing::warn!(index, "the row of an entry is damaged");
-                self.damaged.push(index);
-            }
-        }
-    }
-
-    fn remember_root(&mut self) {
-        if self.wanted_size == Some(self.frontier.size()) {
-            self.root_at_wanted = Some(self.frontier.root());
-        }
-    }
-}
-
-#[derive(Debug)]
-enum HeaderFault {
-    OtherLog(String),
-    Corrupt(Corruption),
 }

@@ -1,6 +1,6 @@
 //! What the threads of an open log share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,12 +10,16 @@ use kepil_ledger::note::Signer;
 
 use super::recovery::Recovered;
 use super::{Head, Health};
+use crate::segment::SegmentStart;
 
 /// Segment bytes between two marks: what a look-up reads at most, beside one frame.
 const MARK_BYTES: u64 = 64 * 1024;
 
 /// Entries kept in memory for the publisher; beyond, it reads them from the segments.
 const MAX_FEED: usize = 1 << 20;
+
+/// Segments spared by a snapshot whose marks are remembered at a time.
+const MAX_OLD: usize = 8;
 
 /// A run of frames in a segment, found again by the index of its first entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +31,11 @@ pub(super) struct Mark {
     pub(super) end: u64,
 }
 
-/// Where frames stand, one mark for every 64 KiB.
+/// Marks of neighbouring frames, one for every 64 KiB.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Marks(Vec<Mark>);
+pub(super) struct Runs(Vec<Mark>);
 
-impl Marks {
+impl Runs {
     /// Takes the place of the next frame.
     pub(super) fn add(&mut self, frame: Mark) {
         match self.0.last_mut() {
@@ -46,6 +50,72 @@ impl Marks {
     pub(super) fn find(&self, index: u64) -> Option<Mark> {
         let after = self.0.partition_point(|mark| mark.first <= index);
         self.0.get(after.checked_sub(1)?).copied()
+    }
+}
+
+/// Where frames stand. Of segments that a snapshot spared, only where they begin.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marks {
+    segments: Vec<SegmentStart>,
+    runs: Runs,
+}
+
+/// Where an entry is to be looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Run(Mark),
+    /// A segment whose frames were not looked at yet.
+    Segment(OldSegment),
+}
+
+/// A segment that a snapshot spared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OldSegment {
+    pub(super) number: u64,
+    pub(super) start: SegmentStart,
+    /// Index after its last entry.
+    pub(super) end: u64,
+}
+
+impl Marks {
+    /// Marks of a log whose first segments were not read.
+    pub(super) const fn after(segments: Vec<SegmentStart>) -> Self {
+        Self {
+            segments,
+            runs: Runs(Vec::new()),
+        }
+    }
+
+    /// Takes the place of the next frame.
+    pub(super) fn add(&mut self, frame: Mark) {
+        if u64::try_from(self.segments.len()) == Ok(frame.segment) {
+            self.segments.push(SegmentStart {
+                epoch: frame.epoch,
+                first: frame.first,
+            });
+        }
+        self.runs.add(frame);
+    }
+
+    /// Where an entry below `size` is to be looked for.
+    fn find(&self, index: u64) -> Option<Found> {
+        if let Some(mark) = self.runs.find(index) {
+            return Some(Found::Run(mark));
+        }
+        let after = self.segments.partition_point(|start| start.first <= index);
+        let at = after.checked_sub(1)?;
+        Some(Found::Segment(OldSegment {
+            number: u64::try_from(at).ok()?,
+            start: *self.segments.get(at)?,
+            // INVARIANT: the last segment has runs, so an entry without one has a next segment.
+            end: self.segments.get(after)?.first,
+        }))
+    }
+
+    /// Where each segment begins that has entries before `size`.
+    fn starts(&self, size: u64) -> Vec<SegmentStart> {
+        let starts = self.segments.iter().copied();
+        starts.take_while(|start| start.first < size).collect()
     }
 }
 
@@ -75,6 +145,8 @@ pub(super) struct Shared {
     has_book: bool,
     /// Held while rows are overwritten: who meets half a row waits for it and reads again.
     erasing: Mutex<()>,
+    /// Marks of segments that a snapshot spared, those used last at the end.
+    old: Mutex<VecDeque<(u64, Arc<Runs>)>>,
 }
 
 #[derive(Debug)]
@@ -123,6 +195,7 @@ impl Shared {
             grown: Condvar::new(),
             has_book,
             erasing: Mutex::new(()),
+            old: Mutex::default(),
         }
     }
 
@@ -160,11 +233,36 @@ impl Shared {
         self.state().size
     }
 
-    /// The run that holds an entry, and the size of the log.
-    pub(super) fn find(&self, index: u64) -> (Option<Mark>, u64) {
+    /// Where to look for an entry, and the size of the log.
+    pub(super) fn find(&self, index: u64) -> (Option<Found>, u64) {
         let state = self.state();
-        let mark = state.marks.find(index).filter(|_| index < state.size);
-        (mark, state.size)
+        let found = state.marks.find(index).filter(|_| index < state.size);
+        (found, state.size)
+    }
+
+    /// Where each segment begins that has entries before `size`.
+    pub(super) fn segment_starts(&self, size: u64) -> Vec<SegmentStart> {
+        self.state().marks.starts(size)
+    }
+
+    /// The runs of a segment that a snapshot spared, if they were looked for lately.
+    pub(super) fn old_runs(&self, number: u64) -> Option<Arc<Runs>> {
+        let mut old = self.old.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = old.iter().position(|(of, _)| *of == number)?;
+        // The one used last stands last.
+        let (_, runs) = old.remove(at)?;
+        old.push_back((number, runs.clone()));
+        Some(runs)
+    }
+
+    /// Remembers the runs of a segment that a snapshot spared.
+    pub(super) fn put_old_runs(&self, number: u64, runs: Arc<Runs>) {
+        let mut old = self.old.lock().unwrap_or_else(PoisonError::into_inner);
+        old.retain(|(of, _)| *of != number);
+        old.push_back((number, runs));
+        if old.len() > MAX_OLD {
+            old.pop_front();
+        }
     }
 
     /// Waits until no row is being overwritten, and keeps it so.

@@ -25,7 +25,7 @@ use crate::draft::Draft;
 const MAGIC: &[u8; 4] = b"KFRM";
 
 /// Bytes of a frame before its first entry.
-const HEAD_BYTES: usize = 36;
+pub(crate) const HEAD_BYTES: usize = 36;
 
 /// Bytes of a frame behind its last entry: root and checksum.
 const TAIL_BYTES: usize = 36;
@@ -166,6 +166,32 @@ impl<'a> FrameWriter<'a> {
         whole.combine(&self.checksum);
         self.bytes
             .extend_from_slice(&whole.finalize().to_be_bytes());
+    }
+}
+
+/// What the start of a frame says, unchecked: enough to go on to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peek {
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    /// Length in bytes, checksum included, padding not.
+    pub(crate) length: u64,
+}
+
+impl Peek {
+    /// Reads the start of a frame of this epoch.
+    pub(crate) fn parse(bytes: &[u8; HEAD_BYTES], epoch: u64) -> Option<Self> {
+        let mut fields = Fields::new(bytes);
+        let is_frame = fields.array::<4>()? == *MAGIC;
+        let length = u64::from(fields.u32()?) + 4;
+        let is_own = fields.u64()? == epoch;
+        let (first, count) = (fields.u64()?, fields.u32()?);
+        let is_long_enough = length >= (HEAD_BYTES + TAIL_BYTES) as u64;
+        (is_frame && is_own && is_long_enough && count > 0).then_some(Self {
+            first,
+            count,
+            length,
+        })
     }
 }
 

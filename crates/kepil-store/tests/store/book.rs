@@ -14,7 +14,7 @@ use kepil_ledger::person::Tag;
 use kepil_store::draft::{Booker, Draft};
 use kepil_store::log::{AppendError, Log, Options};
 
-use crate::log::{Random, copy, options, verify};
+use crate::log::{Random, copy, forget_snapshots, options, verify};
 
 /// Month and tag in clear.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Booker for Plain {
     }
 }
 
-const NOW_MS: u64 = 1_763_700_000_000;
+pub const NOW_MS: u64 = 1_763_700_000_000;
 
 pub fn tag(person: u64) -> Tag {
     let mut bytes = [0x55; 32];
@@ -71,11 +71,11 @@ pub fn with_book() -> Options {
     }
 }
 
-fn open_with_book(folder: &Path) -> Log {
+pub fn open_with_book(folder: &Path) -> Log {
     Log::open(folder, with_book()).unwrap()
 }
 
-fn own_period() -> Period {
+pub fn own_period() -> Period {
     Period::of_ms(NOW_MS)
 }
 
@@ -214,6 +214,7 @@ fn a_changed_head_in_the_segments_stops_the_opening() {
         .unwrap();
     log.publish().unwrap();
     log.close().unwrap();
+    forget_snapshots(folder.path());
     let booker: Option<Arc<dyn Booker>> = Some(Arc::new(Other));
     let error = Log::open(
         folder.path(),

@@ -20,6 +20,7 @@ use crate::book::{Plain, assert_complete, entry, person_of, with_book};
 use crate::log::{
     Random, copy, draft, drafts, fill, open, opened, options, random_seed, segments, verify,
 };
+use crate::snapshot::assert_same_without;
 
 const FOLDER: &str = "KEPIL_STORE_TEST_CRASH_FOLDER";
 
@@ -32,6 +33,7 @@ const KILLS_A_FOLDER: u64 = 20;
 fn crash_options() -> Options {
     Options {
         checkpoint_interval: Duration::from_millis(3),
+        snapshot_every: 60,
         ..with_book()
     }
 }
@@ -149,6 +151,9 @@ fn everything_acknowledged_survives_500_kills() {
             acknowledged.extend(run_and_kill(folder.path(), moment));
             kills += 1;
 
+            if kills % 8 == 0 {
+                assert_same_without(folder.path());
+            }
             let log = Log::open(folder.path(), with_book()).unwrap();
             let size = log.head().size;
             let needed = acknowledged.keys().last().map_or(0, |last| last + 1);

@@ -7,13 +7,16 @@ use std::sync::atomic::Ordering;
 
 use kepil_store::log::{Corruption, Log, OpenError, Options, ReadError};
 
-use crate::log::{assert_holds, copy, draft, fill, open, options, segments, ticking, verify};
+use crate::log::{
+    assert_holds, copy, draft, fill, forget_snapshots, open, options, segments, ticking, verify,
+};
 
 /// A closed log over several segments.
 fn closed(folder: &Path, size: u64, step: u64) {
     let log = open(folder);
     fill(&log, size, step);
     log.close().unwrap();
+    forget_snapshots(folder);
 }
 
 fn flip(path: &Path, offset: usize, bit: u8) {
@@ -41,6 +44,7 @@ fn a_flipped_bit_anywhere_is_named_or_harmless() {
             let mut bad = good.clone();
             bad[offset] ^= 1 << (offset % 8);
             fs::write(&path, &bad).unwrap();
+            forget_snapshots(folder.path());
             match Log::open(folder.path(), options()) {
                 // Padding and prepared blocks: whatever stands there, the entries are whole.
                 Ok(log) if log.damaged_rows().is_empty() => {

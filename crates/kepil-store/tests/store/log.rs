@@ -96,10 +96,23 @@ pub fn segments(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// Makes the next opening read everything.
+pub fn forget_snapshots(folder: &Path) {
+    let folder = folder.join("snapshot");
+    if folder.exists() {
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
+
 /// Copies a folder as a crash would leave it: without closing the log.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
+    let entries = match fs::read_dir(from) {
+        // A snapshot in the making has got its name in the meantime.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        entries => entries.unwrap(),
+    };
+    for entry in entries {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {

@@ -20,3 +20,5 @@ mod keys;
 mod log;
 #[cfg(test)]
 mod publish;
+#[cfg(test)]
+mod snapshot;

@@ -1,0 +1,289 @@
+//! A person's list over HTTP; outcomes; orders of judges; records for auditors; erasure.
+
+use crate::support::{AUDITOR_TOKEN, Node, ONE, Play, Stage, WALL_SECS, config, index};
+use kepil_ledger::anchor::Anchor;
+use kepil_ledger::completeness::{Expectation, Fault, Verified, check};
+use kepil_ledger::entry::{Commitment, Leaf};
+use kepil_ledger::period::Period;
+use kepil_ledger::policy::Policy;
+use kepil_ledger::record::{Record, RecordKind};
+use serde_json::{Value, json};
+
+fn path(play: &Play) -> String {
+    format!("/my/v1/uses/{}", Period::of_ms(play.at_ms).number())
+}
+
+/// The person's list, checked with what the node publishes and the own secret alone.
+fn list(node: &Node, play: &Play, path: &str) -> Result<Verified, Fault> {
+    node.publish();
+    let file = node.of_person(&play.person, path).send();
+    assert_eq!(file.status, 200, "{}", file.text());
+    let policy = Policy::parse(&node.get("/log/policy").body).unwrap();
+    let anchor = Anchor::parse(&node.get("/log/anchor").text()).unwrap();
+    let person = node
+        .app
+        .ledger
+        .chronicle
+        .person(&format!("person:{}", play.person));
+    check(
+        &file.body,
+        &Expectation {
+            person: &person.unwrap(),
+            period: Period::of_ms(play.at_ms),
+            policy: &policy,
+            anchor: &anchor,
+            now: WALL_SECS,
+            max_age: 3600,
+            memory: None,
+        },
+    )
+}
+
+#[test]
+fn a_person_gets_the_own_list_and_it_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    let indexes: Vec<u64> = (0..3).map(|_| index(&node.play(&stage, &play))).collect();
+    let seen = list(&node, &play, &path(&play)).unwrap();
+    assert_eq!((seen.count, seen.shown), (3, 3));
+    let found: Vec<u64> = seen.opened.iter().map(|entry| entry.index).collect();
+    assert_eq!(found, indexes);
+    let payload = &seen.opened[0].payload;
+    assert_eq!(
+        (payload.system.as_str(), payload.verdict.as_str()),
+        (play.system.as_str(), "ok")
+    );
+    assert!(payload.tests.iter().any(|test| test.starts_with("T01=")));
+    assert!(!payload.grounds.is_empty() && !payload.categories.is_empty());
+    let alone = list(&node, &play, &format!("{}?rows=none", path(&play))).unwrap();
+    assert_eq!((alone.count, alone.not_opened), (3, 3));
+
+    let months = node.of_person(&play.person, "/my/v1/uses").send().ok();
+    assert!(
+        months["months"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|month| month["entries"] == 3)
+    );
+    node.stop().unwrap();
+    let node = Node::start(dir.path(), &stage, &play);
+    assert_eq!(list(&node, &play, &path(&play)).unwrap().count, 3);
+}
+
+#[test]
+fn nobody_gets_a_list_without_the_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    node.play(&stage, &play);
+    node.publish();
+    let path = path(&play);
+    let keys = node
+        .app
+        .ledger
+        .chronicle
+        .person(&format!("person:{}", play.person))
+        .unwrap();
+    let header = |person: &str, time: u64, path: &str| {
+        let mac = kepil_server::my::code(keys.request_key(), path, &time.to_string());
+        format!("Kepil-Person subject=\"{person}\", time=\"{time}\", mac=\"{mac}\"")
+    };
+    let ask = |value: &str| {
+        node.call("get", &path)
+            .header("authorization", value)
+            .send()
+    };
+    assert_eq!(ask(&header(&play.person, WALL_SECS, &path)).status, 200);
+    let wrong = ask(&header("somebody-else", WALL_SECS, &path));
+    let unknown = ask(&header("no such person", WALL_SECS, &path));
+    // A stranger learns nothing from the answer about who is known here.
+    assert_eq!((wrong.status, wrong.text()), (401, unknown.text()));
+    for value in [
+        header(&play.person, WALL_SECS - 301, &path),
+        header(&play.person, WALL_SECS + 301, &path),
+        header(&play.person, WALL_SECS, "/my/v1/uses"),
+        "Kepil-Person".to_owned(),
+        "Kepil-Person subject=\"a\"".to_owned(),
+        "Bearer x".to_owned(),
+    ] {
+        assert_eq!(ask(&value).status, 401, "{value}");
+    }
+}
+
+#[test]
+fn outcomes_are_in_the_list_and_a_missing_one_becomes_unknown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    stage.write(dir.path());
+    let mut config = config(dir.path());
+    config.ledger.intent_secs = 60;
+    let node = Node::with(config.clone());
+    node.at(&play);
+    let (told, silent) = (
+        index(&node.play(&stage, &play)),
+        index(&node.play(&stage, &play)),
+    );
+    let token = node.token(&stage, &play.system);
+    let report = |entry: u64| {
+        let body = json!({"entry": entry, "outcome": "released", "digest": "cd".repeat(32)});
+        node.call("post", "/access/v1/outcome")
+            .token(&token)
+            .json(&body)
+            .send()
+    };
+    assert_eq!(report(told).status, 200);
+    assert_eq!(report(told).status, 404, "it was reported before");
+    assert_eq!(report(9_999).status, 404);
+    // The node stops with an open intent and finds it again.
+    node.stop().unwrap();
+    let node = Node::with(config);
+    node.clock_ms(play.at_ms + 61_000);
+    let late = || {
+        let seen = list(&node, &play, &path(&play)).unwrap();
+        let outcomes = seen
+            .opened
+            .iter()
+            .filter(|entry| entry.shown.kind == RecordKind::Outcome);
+        outcomes
+            .map(|entry| (entry.payload.intent.unwrap(), entry.payload.outcome.clone()))
+            .collect::<Vec<_>>()
+    };
+    while late().len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(
+        late(),
+        [
+            (told, "released".to_owned()),
+            (silent, "unknown".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn an_order_of_a_judge_defers_or_seals_as_the_register_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut stage, play) = Stage::with("C04");
+    let month = Period::of_ms(play.at_ms);
+    let order = |id: &str, facts: Value, sealed: Option<u32>| {
+        serde_json::from_value(json!({
+            "id": id, "kind": "order", "persons": [play.person], "facts": facts, "sealed_until": sealed,
+        }))
+        .unwrap()
+    };
+    stage
+        .file
+        .records
+        .push(order("covert-1", json!({}), Some(month.number())));
+    let node = Node::start(dir.path(), &stage, &play);
+    let mut request = play.request.clone();
+    request["context"]["order"] = json!("covert-1");
+    let token = node.token(&stage, &play.system);
+    let sealed = index(&node.post(ONE, &token, &request).ok());
+    node.publish();
+    let leaf = node.app.ledger.chronicle.leaf(sealed).unwrap();
+    assert!(matches!(leaf, Leaf::Sealed { embargo, .. } if embargo == month));
+    let counters = node.get("/log/counters").ok();
+    assert_eq!(counters["counters"]["sealed"], 1);
+    let empty = node.of_person(&play.person, &path(&play)).send();
+    assert_eq!(
+        empty.status, 404,
+        "a suspect with no other use is in no book yet"
+    );
+    // The month ends, and it opens by itself.
+    node.clock_ms(month.end_secs() * 1000 + 1);
+    let later = format!("/my/v1/uses/{}", month.next().number());
+    loop {
+        node.publish();
+        if node.of_person(&play.person, &later).send().status == 200 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let counters = node.get("/log/counters").ok();
+    assert_eq!(
+        (
+            &counters["counters"]["sealed"],
+            &counters["counters"]["opened"]
+        ),
+        (&json!(0), &json!(1))
+    );
+}
+
+#[test]
+fn auditors_read_what_opens_the_leaves_and_nobody_else_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    for _ in 0..5 {
+        node.play(&stage, &play);
+    }
+    node.publish();
+    let size = node.app.ledger.published();
+    let records = format!("/audit/v1/records/0?width={size}");
+    assert_eq!(node.call("get", &records).send().status, 401);
+    let body = node.call("get", &records).token(AUDITOR_TOKEN).send().body;
+    let (mut rest, mut opened) = (body.as_slice(), 0);
+    for at in 0..size {
+        let (length, after) = rest.split_at(4);
+        let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+        let (bytes, after) = after.split_at(length);
+        rest = after;
+        match node.app.ledger.chronicle.leaf(at).unwrap() {
+            Leaf::Access(commitment) => {
+                let (salt, record) = bytes.split_first_chunk::<32>().unwrap();
+                assert_eq!(Commitment::of(salt, record), commitment);
+                let record = Record::parse(record).unwrap();
+                node.app
+                    .ledger
+                    .chronicle
+                    .gate()
+                    .public()
+                    .verify(&record)
+                    .unwrap();
+                opened += 1;
+            }
+            Leaf::PolicyAnchor(hash) => {
+                let anchor = Anchor::parse(std::str::from_utf8(bytes).unwrap()).unwrap();
+                assert_eq!(anchor.hash(), hash);
+            }
+            _ => assert!(bytes.is_empty()),
+        }
+    }
+    assert!(rest.is_empty());
+    assert_eq!(opened, 5);
+}
+
+#[test]
+fn an_operator_erases_on_a_basis_and_the_list_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    let gone = index(&node.play(&stage, &play));
+    node.play(&stage, &play);
+    let refused = node.operator(&json!({"do": "erase_rows", "entries": [gone], "basis": " "}));
+    assert_eq!(refused.status, 400);
+    let erased = node
+        .operator(&json!({"do": "erase_rows", "entries": [gone], "basis": "PDL 25(2)(8)"}))
+        .ok();
+    assert_eq!(erased["rows"], 1);
+    let seen = list(&node, &play, &path(&play)).unwrap();
+    assert_eq!((seen.count, seen.shown, seen.erased), (2, 1, 1));
+    let withheld = index(&node.play(&stage, &play));
+    let order = json!({"do": "withhold", "entry": withheld, "ground": "secrecy of a notarial act"});
+    node.operator(&order).ok();
+    let seen = list(&node, &play, &path(&play)).unwrap();
+    assert_eq!((seen.count, seen.shown, seen.withheld), (3, 1, 1));
+    // The page of an erased decision is gone, and the node starts again without it.
+    assert_eq!(node.get(&format!("/en/decisions/{gone}")).status, 404);
+    node.stop().unwrap();
+    let node = Node::start(dir.path(), &stage, &play);
+    let seen = list(&node, &play, &path(&play)).unwrap();
+    assert_eq!((seen.count, seen.erased, seen.withheld), (3, 1, 1));
+    let key = node
+        .operator(&json!({"do": "person_key", "person": play.person}))
+        .ok();
+    assert_eq!(key["secret"].as_str().unwrap().len(), 64);
+}

@@ -1,0 +1,157 @@
+//! `kepil operator …`: what an operator does on somebody's order, each an entry in the log.
+
+use crate::client::Client;
+use crate::exit::{Failure, environment};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Where the node is, and the operator's token.
+#[derive(Debug, clap::Args)]
+pub struct Node {
+    /// Address of the node.
+    #[arg(long, default_value = "http://127.0.0.1:8640")]
+    url: String,
+    /// The operator's token: operator.token in the data folder.
+    #[arg(long, value_name = "FILE", default_value = "kepil-data/operator.token")]
+    token: PathBuf,
+}
+
+/// What an operator can do.
+#[derive(Debug, Subcommand)]
+pub enum Operator {
+    /// Erase the rows of entries: what they said is gone, that they were stays.
+    EraseRows {
+        /// Indexes of the entries.
+        #[arg(required = true)]
+        entries: Vec<u64>,
+        /// The legal basis.
+        #[arg(long)]
+        basis: String,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Erase a person's key and all rows about the person.
+    ErasePerson {
+        /// The person, by the register's reference.
+        person: String,
+        /// The legal basis.
+        #[arg(long)]
+        basis: String,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Erase a month that is over: its map and all of its rows.
+    EraseMonth {
+        /// The month, such as 202611.
+        period: u32,
+        /// The legal basis.
+        #[arg(long)]
+        basis: String,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Keep the content of an entry back for a third person's secrecy.
+    Withhold {
+        /// Index of the entry.
+        entry: u64,
+        /// The ground, which the person reads.
+        #[arg(long)]
+        ground: String,
+        /// Until when, Unix seconds.
+        #[arg(long, default_value_t = 0)]
+        until: u64,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Put the notice of an entry off on a judge's order.
+    Defer {
+        /// Index of the entry.
+        entry: u64,
+        /// The order, which the person reads.
+        #[arg(long)]
+        ground: String,
+        /// Until when, Unix seconds.
+        #[arg(long)]
+        until: u64,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Keep a sealed entry sealed for longer on a court's order.
+    Extend {
+        /// Index of the sealed entry.
+        entry: u64,
+        /// The new month at whose end it opens.
+        #[arg(long)]
+        until_month: u32,
+        /// The order.
+        #[arg(long)]
+        order: String,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Print a person's own secret, to be handed to the person.
+    PersonKey {
+        /// The person, by the register's reference.
+        person: String,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Encrypt the keys under a fresh key; older copies of them cannot be opened afterwards.
+    RotateKeys {
+        #[command(flatten)]
+        node: Node,
+    },
+}
+
+impl Operator {
+    fn order(&self) -> (Value, &Node) {
+        match self {
+            Self::EraseRows { entries, basis, node } => {
+                (json!({"do": "erase_rows", "entries": entries, "basis": basis}), node)
+            }
+            Self::ErasePerson { person, basis, node } => {
+                (json!({"do": "erase_person", "person": person, "basis": basis}), node)
+            }
+            Self::EraseMonth { period, basis, node } => {
+                (json!({"do": "erase_month", "period": period, "basis": basis}), node)
+            }
+            Self::Withhold { entry, ground, until, node } => {
+                (json!({"do": "withhold", "entry": entry, "ground": ground, "until": until}), node)
+            }
+            Self::Defer { entry, ground, until, node } => {
+                (json!({"do": "defer", "entry": entry, "ground": ground, "until": until}), node)
+            }
+            Self::Extend { entry, until_month, order, node } => {
+                (json!({"do": "extend", "entry": entry, "until_month": until_month, "order": order}), node)
+            }
+            Self::PersonKey { person, node } => (json!({"do": "person_key", "person": person}), node),
+            Self::RotateKeys { node } => (json!({"do": "rotate_keys"}), node),
+        }
+    }
+}
+
+pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
+    let (order, node) = command.order();
+    let token = std::fs::read_to_string(&node.token)
+        .map_err(|e| environment(format!("reading {}: {e}", node.token.display())))?;
+    let answer = Client::new(&node.url).post("/admin/v1/orders", token.trim(), &order)?;
+    if json {
+        crate::out!("{answer}");
+        return Ok(());
+    }
+    let number = |key: &str| answer.get(key).and_then(Value::as_u64);
+    if let Some(secret) = answer.get("secret").and_then(Value::as_str) {
+        crate::out!("{secret}");
+    } else if let Some(notice) = number("notice") {
+        match number("rows") {
+            Some(rows) => crate::out!("{rows} rows erased, under the notice at entry {notice}."),
+            None => crate::out!("Done, under the notice at entry {notice}."),
+        }
+    } else if number("rows") == Some(0) {
+        crate::out!("There was nothing to erase.");
+    } else {
+        crate::out!("Done.");
+    }
+    Ok(())
+}
