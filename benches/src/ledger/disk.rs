@@ -20,7 +20,10 @@ const WRITES: u64 = 40;
 const NORMAL_US: f64 = 400.0;
 
 /// Time between two looks while waiting.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Normal looks in a row that end a wait: a host that holds a disk back lets go little by little.
+const IN_A_ROW: u32 = 5;
 
 /// What the disk was like at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -100,15 +103,20 @@ impl Rest {
 
     /// Looks at the disk until it is in its normal state or patience ends; gives the last look.
     fn wait(&self, folder: &Path) -> Result<Probe, Fault> {
-        loop {
+        let mut found = probe(folder)?;
+        let mut in_a_row = if found.us < NORMAL_US { IN_A_ROW } else { 0 };
+        while in_a_row < IN_A_ROW && !self.0.get().is_zero() {
             let begin = Instant::now();
-            let probe = probe(folder)?;
-            if probe.us < NORMAL_US || self.0.get().is_zero() {
-                return Ok(probe);
-            }
             std::thread::sleep(PAUSE);
+            found = probe(folder)?;
+            in_a_row = if found.us < NORMAL_US {
+                in_a_row + 1
+            } else {
+                0
+            };
             self.0.set(self.0.get().saturating_sub(begin.elapsed()));
         }
+        Ok(found)
     }
 
     /// Runs something between two looks at the disk that `folder` lies on.

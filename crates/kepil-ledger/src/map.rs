@@ -28,6 +28,9 @@ pub const ZERO: Hash = Hash::new([0; 32]);
 /// Deepest flat part: 2^28 buckets take 17 GB.
 pub const MAX_DEPTH: u8 = 28;
 
+/// Most persons that gather beside an empty map before it is laid out.
+const MAX_LATE: usize = 1024;
+
 /// Where a person stands: the chain, and a number the owner of the map keeps with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
@@ -211,6 +214,7 @@ impl Map {
 
     /// Enrols a tag at count 0; `false` when it is there already.
     pub fn enrol(&mut self, tag: Tag) -> bool {
+        self.make_room();
         let number = bucket(&tag, self.depth);
         if self.place(number, &tag).is_some() {
             return false;
@@ -235,6 +239,7 @@ impl Map {
     /// `note` replaces the owner's number; the old one is returned. Hashes are brought
     /// up to date by [`Map::settle`].
     pub fn step(&mut self, tag: &Tag, index: u64, commitment: &Commitment, note: u64) -> u64 {
+        self.make_room();
         let number = bucket(tag, self.depth);
         let place = self.place(number, tag);
         if place.is_none() {
@@ -257,6 +262,14 @@ impl Map {
         };
         self.dirty.push(number);
         before
+    }
+
+    /// Lays the map out once persons have more than doubled, so that buckets stay short
+    /// however many are enrolled before the next [`Map::settle`].
+    fn make_room(&mut self) {
+        if self.late_count > self.tags.len().max(MAX_LATE) && self.depth < MAX_DEPTH {
+            self.settle();
+        }
     }
 
     /// Brings every hash up to date and gives the root.
@@ -295,10 +308,12 @@ impl Map {
     fn lay_out(&mut self) {
         let (tags, slots) = self.iter().unzip();
         let old = std::mem::replace(self, Self::from_sorted(tags, slots));
-        if old.undo.remembers() || old.before.is_some() {
+        self.before = if old.undo.remembers() {
             // Its hashes are those of the last time it was settled: so are its marks.
-            self.before = Some(Box::new(old));
-        }
+            Some(Box::new(old))
+        } else {
+            old.before
+        };
     }
 
     /// The root as of the last [`Map::settle`].

@@ -144,6 +144,44 @@ proptest! {
 }
 
 #[test]
+fn many_enrolled_at_once_are_laid_out_on_the_way() {
+    let persons: Vec<Tag> = (0..5_000u64)
+        .map(|number| Tag::new(kepil_ledger::hash::leaf(&number.to_be_bytes())))
+        .collect();
+    let slots = persons.iter().map(|tag| {
+        let chain = Chain::new(tag);
+        (*tag, Slot { chain, note: 0 })
+    });
+    let mut at_once = Map::build(slots.collect());
+
+    let mut map = Map::new();
+    map.enrol(persons[0]);
+    let root = map.settle();
+    map.mark(1);
+    for tag in &persons[..3_000] {
+        map.enrol(*tag);
+    }
+    assert!(map.depth() >= 10, "one bucket for all takes ages");
+    // Entries of persons who come with them are enrolled just as well.
+    for (tag, index) in persons[3_000..].iter().zip(0..) {
+        assert_eq!(map.step(tag, index, &commitment(index), index), u64::MAX);
+        at_once.step(tag, index, &commitment(index), index);
+    }
+    assert_eq!(map.persons(), persons.len());
+    assert_eq!(map.settle(), at_once.settle());
+    for (tag, index) in persons[3_000..].iter().zip(0..) {
+        assert_eq!(map.slot(tag).map(|slot| slot.note), Some(index));
+    }
+    // What stood before can still be proved.
+    let (slot, path) = map.prove_at(&persons[0], 1).unwrap();
+    assert_eq!(root_from_path(&persons[0], &slot.chain, &path), root);
+    assert_eq!(map.prove_at(&persons[1], 1), None);
+    assert_eq!(map.page_at(1, None, 5).map(|page| page.len()), Some(1));
+    map.forget_before(2);
+    assert_eq!(map.prove_at(&persons[0], 1), None);
+}
+
+#[test]
 fn order_matters_within_a_person_and_not_across() {
     let step = |map: &mut Map, seed, index| map.step(&tag(seed), index, &commitment(index), 0);
     let run = |events: &[(u8, u64)]| {
