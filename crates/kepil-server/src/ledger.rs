@@ -220,7 +220,7 @@ impl Ledger {
             let from = if anchor.gates.is_empty() { 0 } else { clock() };
             anchor.gates.push((from, public));
         }
-        chronicle.anchor(&anchor, clock()).map_err(failed)?;
+        chronicle.anchor(&anchor).map_err(failed)?;
         Ok(Self {
             chronicle: Arc::new(chronicle),
             quorum,
