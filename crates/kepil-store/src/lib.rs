@@ -13,5 +13,6 @@ pub mod log;
 pub mod snapshot;
 pub mod source;
 
+mod compare;
 mod segment;
 mod wait;
