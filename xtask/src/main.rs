@@ -5,6 +5,7 @@ mod deny;
 mod rules;
 mod step;
 mod test;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

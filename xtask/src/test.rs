@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass.
 
 use crate::step::{self, Steps, beside, build, cargo, command, run_reading};
-use crate::{deny, rules};
+use crate::{deny, rules, web};
 use std::path::Path;
 
 /// Runs every step, even after one fails, and ends with the count of tests on a line of its own.
@@ -41,6 +41,7 @@ pub fn run(root: &Path) -> bool {
         );
         run_reading(tests, |line| counts.read(line))
     });
+    steps.run("the browser's verifier", || web::run(root, &mut counts));
     for (name, args) in [
         ("the law: check", &["law", "check"][..]),
         ("the law: cases", &["law", "test"]),
@@ -57,12 +58,26 @@ pub fn run(root: &Path) -> bool {
 
 /// Sums of the lines that end each test binary.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Counts {
+pub struct Counts {
     passed: u64,
     failed: u64,
 }
 
 impl Counts {
+    /// Adds the counts of another runner's closing line, `N passed, M failed`.
+    pub fn add(&mut self, line: &str) {
+        let mut parts = line.trim().split(", ");
+        let (Some(passed), Some(failed)) = (parts.next(), parts.next()) else {
+            return;
+        };
+        let number = |part: &str, what| part.strip_suffix(what).and_then(|n| n.parse::<u64>().ok());
+        if let (Some(passed), Some(failed)) = (number(passed, " passed"), number(failed, " failed"))
+        {
+            self.passed += passed;
+            self.failed += failed;
+        }
+    }
+
     fn read(&mut self, line: &str) {
         let Some(rest) = line.strip_prefix("test result: ") else {
             return;

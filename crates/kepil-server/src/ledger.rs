@@ -15,8 +15,7 @@ use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::policy::Policy;
 use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind};
 use kepil_store::keys::KeyFile;
-use kepil_store::log::{Endorser, Options};
-use kepil_store::source::DirSource;
+use kepil_store::log::Options;
 use kepil_witness::{Witness, WitnessClient};
 use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -129,8 +128,7 @@ pub fn open_chronicle(config: &Config, clock: &Clock) -> Result<Chronicle, Serve
     let log_key = key_file(&config.data_dir.join("log.key"))?;
     let gate_key = key_file(&config.data_dir.join("gate.key"))?;
     let mut log = Options::new(origin(config)?, *log_key.seed(), Arc::clone(clock));
-    // A reader publishes nothing.
-    log.endorser = Some(Arc::new(Nobody));
+    log.is_reader = true;
     Chronicle::open(Settings {
         folder: folder(config),
         log,
@@ -139,16 +137,6 @@ pub fn open_chronicle(config: &Config, clock: &Clock) -> Result<Chronicle, Serve
         random: random(),
     })
     .map_err(failed)
-}
-
-/// Vouches for nothing: what a reader of the log would publish is not published.
-#[derive(Debug)]
-struct Nobody;
-
-impl Endorser for Nobody {
-    fn endorse(&self, _: &str, _: &DirSource) -> Result<String, String> {
-        Err("this process only reads".to_owned())
-    }
 }
 
 impl Ledger {

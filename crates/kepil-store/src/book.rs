@@ -11,6 +11,8 @@ pub(crate) use state::{MonthView, closed_state};
 
 pub use uses::Use;
 
+pub(crate) use uses::{USE_BYTES, name as uses_name};
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
@@ -92,10 +94,10 @@ pub struct Books {
 /// A leaf on its way into the book.
 #[derive(Debug, Clone)]
 pub(crate) struct Booking {
-    index: u64,
+    pub(crate) index: u64,
     /// `None` for an enrolment.
-    commitment: Option<Commitment>,
-    booking: Vec<u8>,
+    pub(crate) commitment: Option<Commitment>,
+    pub(crate) booking: Vec<u8>,
 }
 
 impl Booking {

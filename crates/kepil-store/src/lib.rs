@@ -5,6 +5,7 @@
 //! `kepil_ledger::verify`. [`keys::KeyFile`] keeps the log's secret seed.
 
 pub mod book;
+pub mod check;
 pub mod disk;
 pub mod draft;
 pub mod keys;

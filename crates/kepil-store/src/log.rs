@@ -38,11 +38,11 @@ mod walk;
 mod writer;
 
 pub use appender::{Appender, Ticket};
-pub use publisher::closing_path;
 pub use error::{
     AppendError, CloseError, Corruption, EraseError, Keeping, OpenError, PublishError, ReadError,
     SegmentError,
 };
+pub use publisher::closing_path;
 pub use reader::{Entry, Reader, Records};
 
 use std::fmt;
@@ -126,6 +126,8 @@ pub struct Options {
     pub checkpoint_interval: Duration,
     /// The disk; tests pass one that fails.
     pub disk: Arc<dyn Disk>,
+    /// The log is opened to be read: nothing is published, no map head is written.
+    pub is_reader: bool,
     /// Vouches for checkpoints before they are published.
     pub endorser: Option<Arc<dyn Endorser>>,
     /// Reads bookings; with one the log keeps a book, and every checkpoint ends with a map head.
@@ -145,6 +147,7 @@ impl Options {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             checkpoint_interval: DEFAULT_CHECKPOINT_INTERVAL,
             disk: Arc::new(DirectDisk),
+            is_reader: false,
             endorser: None,
             booker: None,
             snapshot_every: DEFAULT_SNAPSHOT_EVERY,
@@ -282,16 +285,22 @@ impl Log {
             folder,
             options.snapshot_every,
         );
-        let publisher = Publisher::start(
-            shared.clone(),
-            keeper.clone().map(|keeper| (queue.clone(), keeper)),
-            options.endorser.clone(),
-            options.clock.clone(),
-            options.disk.clone(),
-            folder.join("log"),
-            options.checkpoint_interval,
-            (recovered.builder, snapshotter),
-        )?;
+        let start = || {
+            Publisher::start(
+                shared.clone(),
+                keeper.clone().map(|keeper| (queue.clone(), keeper)),
+                options.endorser.clone(),
+                options.clock.clone(),
+                options.disk.clone(),
+                folder.join("log"),
+                options.checkpoint_interval,
+                (recovered.builder, snapshotter),
+            )
+        };
+        let publisher = match options.is_reader {
+            true => None,
+            false => Some(start()?),
+        };
         let sequencer = Sequencer::start(
             shared.clone(),
             queue.clone(),
@@ -305,7 +314,7 @@ impl Log {
             Err(error) => {
                 shared.fail("the sequencer did not start".into());
                 // The other thread must be gone before the lock is. It has nothing new to say.
-                let _ = publisher.stop();
+                let _ = publisher.map(Publisher::stop);
                 return Err(error);
             }
         };
@@ -314,7 +323,7 @@ impl Log {
             queue,
             max_frame_bytes,
             sequencer: Some(sequencer),
-            publisher: Some(publisher),
+            publisher,
             keeper,
             keeper_thread,
             eraser,

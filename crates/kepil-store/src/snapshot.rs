@@ -23,7 +23,7 @@ mod head;
 mod month;
 
 pub(crate) use head::{BookState, MonthState, Snapshot};
-pub(crate) use month::{MonthFile, MonthWriter};
+pub(crate) use month::{MonthFile, MonthWriter, Record, preamble};
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};

@@ -127,12 +127,19 @@ impl Client {
         let mut answer = request.call().map_err(environment)?;
         let status = answer.status();
         // Lists of many years may be long; a proof file has at most 16 MiB.
-        let body = answer.body_mut().with_config().limit(17 << 20).read_to_vec();
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(17 << 20)
+            .read_to_vec();
         let body = body.map_err(environment)?;
         if status.is_success() {
             return Ok(body);
         }
-        Err(environment(format!("{path}: {}", said(status.as_u16(), &body))))
+        Err(environment(format!(
+            "{path}: {}",
+            said(status.as_u16(), &body)
+        )))
     }
 
     /// Posts JSON with a token; gives the answer, or says what was refused.
@@ -149,14 +156,21 @@ impl Client {
             return serde_json::from_slice(&body).map_err(environment);
         }
         let text = format!("{path}: {}", said(status.as_u16(), &body));
-        Err(if status.is_client_error() { input(text) } else { environment(text) })
+        Err(if status.is_client_error() {
+            input(text)
+        } else {
+            environment(text)
+        })
     }
 }
 
 /// What a refusal says, in one line.
 fn said(status: u16, body: &[u8]) -> String {
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
-    let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
+    let detail = problem
+        .get("detail")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     format!("the node answered {status}: {detail}")
 }
 

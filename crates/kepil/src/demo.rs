@@ -1,5 +1,6 @@
 //! `kepil demo`: spring 2020 and today, on invented people, over real HTTP.
 
+mod own;
 mod play;
 mod stage;
 
@@ -94,6 +95,7 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
             let _ = stopped.await;
         }));
 
+        let persons = stage.persons();
         let lang = args.lang;
         let base = url.clone();
         let turn = Arc::clone(&story);
@@ -106,10 +108,22 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         }
         let base = url.clone();
         let checked = tokio::task::spawn_blocking(move || check(&base, json)).await.map_err(environment)?;
+        let asker = own::choose(&app.ledger.chronicle, &persons, &args.dir)?;
+        if let Some(asker) = &asker {
+            let (own, base) = (own::Asker { person: asker.person.clone(), period: asker.period, secret: asker.secret.clone() }, url.clone());
+            let now = system_clock()() / 1000;
+            let count = tokio::task::spawn_blocking(move || own::ask(&own, &base, now)).await.map_err(environment)??;
+            if !json {
+                crate::out!("{} asked who used the own data in {}: {count} entries, and the proof that none is missing holds.", asker.person, asker.period);
+            }
+        }
         if !json {
             crate::out!("\nLook at   {url}/{}        decisions with reasons, the statute book, the ledger's head", lang.code());
             crate::out!("Check it  kepil ledger verify {url}");
             crate::out!("          kepil ledger receipt {}/receipt.json --log {url}", args.dir.display());
+            if let Some(asker) = &asker {
+                crate::out!("          kepil person list {url} --person {} --period {} --secret {}", asker.person, asker.period.number(), asker.secret.display());
+            }
         }
         if !args.exit && played && checked.is_ok() {
             if !json {

@@ -1,6 +1,7 @@
 //! `kepil`: the gate, the law and the ledger behind one command.
 
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod decide;
@@ -13,6 +14,7 @@ mod person;
 mod quick;
 mod replay;
 mod serve;
+mod store;
 mod witness;
 
 use clap::{Parser, Subcommand};
@@ -58,6 +60,13 @@ enum Command {
     /// An auditor of a log: replays every record and cosigns what held.
     #[command(subcommand)]
     Auditor(audit::Auditor),
+    /// The files of a node: check every one of them.
+    #[command(subcommand)]
+    Store(store::Store),
+    /// Copy the data of a node, running or not, and prove what the copy holds.
+    Backup(backup::Backup),
+    /// Put a copy back, and prove that it is the log it was.
+    Restore(backup::Restore),
     /// Run a node.
     Serve {
         /// The configuration file; without it, the defaults.
@@ -88,6 +97,9 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args, cli.json),
         Command::Witness(command) => witness::run(&command),
         Command::Auditor(command) => audit::run_auditor(&command),
+        Command::Store(command) => store::run(&command, cli.json),
+        Command::Backup(args) => backup::backup(&args, cli.json),
+        Command::Restore(args) => backup::restore(&args, cli.json),
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Config(command) => config::run(&command, cli.json),
         Command::Demo(args) => demo::run(&args, cli.json),

@@ -107,25 +107,60 @@ pub enum Operator {
 impl Operator {
     fn order(&self) -> (Value, &Node) {
         match self {
-            Self::EraseRows { entries, basis, node } => {
-                (json!({"do": "erase_rows", "entries": entries, "basis": basis}), node)
+            Self::EraseRows {
+                entries,
+                basis,
+                node,
+            } => (
+                json!({"do": "erase_rows", "entries": entries, "basis": basis}),
+                node,
+            ),
+            Self::ErasePerson {
+                person,
+                basis,
+                node,
+            } => (
+                json!({"do": "erase_person", "person": person, "basis": basis}),
+                node,
+            ),
+            Self::EraseMonth {
+                period,
+                basis,
+                node,
+            } => (
+                json!({"do": "erase_month", "period": period, "basis": basis}),
+                node,
+            ),
+            Self::Withhold {
+                entry,
+                ground,
+                until,
+                node,
+            } => (
+                json!({"do": "withhold", "entry": entry, "ground": ground, "until": until}),
+                node,
+            ),
+            Self::Defer {
+                entry,
+                ground,
+                until,
+                node,
+            } => (
+                json!({"do": "defer", "entry": entry, "ground": ground, "until": until}),
+                node,
+            ),
+            Self::Extend {
+                entry,
+                until_month,
+                order,
+                node,
+            } => (
+                json!({"do": "extend", "entry": entry, "until_month": until_month, "order": order}),
+                node,
+            ),
+            Self::PersonKey { person, node } => {
+                (json!({"do": "person_key", "person": person}), node)
             }
-            Self::ErasePerson { person, basis, node } => {
-                (json!({"do": "erase_person", "person": person, "basis": basis}), node)
-            }
-            Self::EraseMonth { period, basis, node } => {
-                (json!({"do": "erase_month", "period": period, "basis": basis}), node)
-            }
-            Self::Withhold { entry, ground, until, node } => {
-                (json!({"do": "withhold", "entry": entry, "ground": ground, "until": until}), node)
-            }
-            Self::Defer { entry, ground, until, node } => {
-                (json!({"do": "defer", "entry": entry, "ground": ground, "until": until}), node)
-            }
-            Self::Extend { entry, until_month, order, node } => {
-                (json!({"do": "extend", "entry": entry, "until_month": until_month, "order": order}), node)
-            }
-            Self::PersonKey { person, node } => (json!({"do": "person_key", "person": person}), node),
             Self::RotateKeys { node } => (json!({"do": "rotate_keys"}), node),
         }
     }

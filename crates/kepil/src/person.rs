@@ -74,10 +74,19 @@ pub fn run(command: &Person, json: bool) -> Result<(), Failure> {
         Person::Check { file, own } => {
             let (policy, anchor) = (own.policy.as_deref(), own.anchor.as_deref());
             let (Some(policy), Some(anchor)) = (policy, anchor) else {
-                return Err(input("give --policy and --anchor: a kept proof names no node to ask"));
+                return Err(input(
+                    "give --policy and --anchor: a kept proof names no node to ask",
+                ));
             };
             let proof = read(file)?;
-            report(own, &keys(&own.secret)?, &proof, &text(policy)?, &text(anchor)?, json)
+            report(
+                own,
+                &keys(&own.secret)?,
+                &proof,
+                &text(policy)?,
+                &text(anchor)?,
+                json,
+            )
         }
     }
 }
@@ -137,7 +146,10 @@ struct Remembered {
 impl Remembered {
     fn memory(self) -> Option<Memory> {
         let entries = self.entries.into_iter().map(|(index, commitment)| {
-            Some((index, Commitment::from_hash(Hash::from_base64(&commitment)?)))
+            Some((
+                index,
+                Commitment::from_hash(Hash::from_base64(&commitment)?),
+            ))
         });
         Some(Memory {
             size: self.size,
@@ -171,7 +183,10 @@ fn report(
     let memory = match kept.as_ref().map(std::fs::read) {
         Some(Ok(bytes)) => {
             let read: Remembered = serde_json::from_slice(&bytes).map_err(input)?;
-            Some(read.memory().ok_or_else(|| input("the remembered list cannot be read"))?)
+            Some(
+                read.memory()
+                    .ok_or_else(|| input("the remembered list cannot be read"))?,
+            )
         }
         _ => None,
     };
@@ -194,12 +209,19 @@ fn report(
                     .map_err(|e| environment(format!("writing {}: {e}", path.display())))?;
             }
             say(&verified, period, json);
-            if verified.overdue == 0 { Ok(()) } else { Err(Failure::Finding) }
+            if verified.overdue == 0 {
+                Ok(())
+            } else {
+                Err(Failure::Finding)
+            }
         }
         Err(fault) => {
             if json {
                 let entry = fault.entry;
-                crate::out!("{}", serde_json::json!({"code": fault.code, "entry": entry, "meaning": fault.code.meaning()}));
+                crate::out!(
+                    "{}",
+                    serde_json::json!({"code": fault.code, "entry": entry, "meaning": fault.code.meaning()})
+                );
             } else {
                 crate::out!("The list is NOT proved: {}.", fault.code.meaning());
                 if let Some(index) = fault.entry {
@@ -227,14 +249,21 @@ fn say(verified: &Verified, period: Period, json: bool) {
                 })
             })
             .collect();
-        crate::out!("{}", serde_json::json!({"code": "ok", "period": period.number(), "result": verified, "uses": uses}));
+        crate::out!(
+            "{}",
+            serde_json::json!({"code": "ok", "period": period.number(), "result": verified, "uses": uses})
+        );
         return;
     }
     for entry in &verified.opened {
         let p = &entry.payload;
         let when = kepil_terms::Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339();
         if let Some(intent) = p.intent {
-            crate::out!("{when}  entry {}: outcome of entry {intent}: {}", entry.index, p.outcome);
+            crate::out!(
+                "{when}  entry {}: outcome of entry {intent}: {}",
+                entry.index,
+                p.outcome
+            );
         } else {
             crate::out!(
                 "{when}  entry {}: {} {} {}: {} ({}), verdict {}",
@@ -264,10 +293,17 @@ fn say(verified: &Verified, period: Period, json: bool) {
     crate::out!(
         "Witnesses and auditors of the policy vouch for the log up to {}{}.",
         at(verified.cosigned_until),
-        if verified.closed { "; the month is closed" } else { "" }
+        if verified.closed {
+            "; the month is closed"
+        } else {
+            ""
+        }
     );
     if verified.overdue > 0 {
-        crate::out!("{} entries are kept back beyond their day: complain.", verified.overdue);
+        crate::out!(
+            "{} entries are kept back beyond their day: complain.",
+            verified.overdue
+        );
     }
 }
 
@@ -277,7 +313,9 @@ fn at(secs: u64) -> String {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -296,6 +334,9 @@ fn keys(file: &Path) -> Result<PersonKeys, Failure> {
     let secret: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
     match secret.filter(|_| rest.is_empty()) {
         Some(secret) => Ok(PersonKeys::new(secret)),
-        None => Err(input(format!("{}: the secret is 64 hexadecimal digits", file.display()))),
+        None => Err(input(format!(
+            "{}: the secret is 64 hexadecimal digits",
+            file.display()
+        ))),
     }
 }

@@ -68,13 +68,18 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
     }
     config.danger_assumed_law |= args.danger_assumed_law;
     let as_of = args.law_as_of.as_ref().map(|day| {
-        let text = if day.contains('T') { day.clone() } else { format!("{day}T00:00:00+05:00") };
+        let text = if day.contains('T') {
+            day.clone()
+        } else {
+            format!("{day}T00:00:00+05:00")
+        };
         Instant::parse(&text).map_err(|e| input(format!("--law-as-of: {e}")))
     });
     let as_of = as_of.transpose()?;
     let law = load_law(&config).map_err(environment)?;
-    let chronicle = kepil_server::ledger::open_chronicle(&config, &kepil_server::serve::system_clock())
-        .map_err(environment)?;
+    let chronicle =
+        kepil_server::ledger::open_chronicle(&config, &kepil_server::serve::system_clock())
+            .map_err(environment)?;
     let done = replay(args, &chronicle, &law.gate, as_of, json);
     chronicle.close().map_err(environment)?;
     done
@@ -88,8 +93,14 @@ fn replay(
     json: bool,
 ) -> Result<(), Failure> {
     let size = chronicle.reader().size();
-    let kept = args.state.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-    let from = kept.and_then(|text| text.trim().parse().ok()).unwrap_or(0).max(args.from);
+    let kept = args
+        .state
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    let from = kept
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0)
+        .max(args.from);
     let bar = indicatif::ProgressBar::new(size);
     bar.set_position(from.min(size));
     let (mut same, mut other, mut erased, mut different) = (0u64, 0u64, 0u64, 0u64);
@@ -102,7 +113,10 @@ fn replay(
             let entry = entry.map_err(environment)?;
             next = Some(entry.index + 1);
             if matches!(entry.leaf, Leaf::Access(_) | Leaf::Sealed { .. }) {
-                match chronicle.open_row(&entry).and_then(|open| chronicle.payload(&open)) {
+                match chronicle
+                    .open_row(&entry)
+                    .and_then(|open| chronicle.payload(&open))
+                {
                     Ok(payload) => chunk.push((entry.index, payload)),
                     Err(ChronicleError::Erased) => erased += 1,
                     Err(e) => return Err(environment(e)),
@@ -134,23 +148,41 @@ fn replay(
     }
     bar.finish_and_clear();
     if json {
-        crate::out!("{}", serde_json::json!({"same": same, "different": different, "other_pack": other, "erased": erased}));
+        crate::out!(
+            "{}",
+            serde_json::json!({"same": same, "different": different, "other_pack": other, "erased": erased})
+        );
     } else {
-        let by = if as_of.is_some() { "that law gives the same verdict" } else { "the same bytes again" };
+        let by = if as_of.is_some() {
+            "that law gives the same verdict"
+        } else {
+            "the same bytes again"
+        };
         crate::out!("{same} decisions: {by}. {different} come out otherwise.");
         if other > 0 {
-            crate::out!("{other} were decided under another pack than the one loaded; load that one to replay them.");
+            crate::out!(
+                "{other} were decided under another pack than the one loaded; load that one to replay them."
+            );
         }
         if erased > 0 {
             crate::out!("{erased} entries are erased and cannot be decided again.");
         }
     }
     // By another day's law a difference is an answer, not a fault.
-    if different > 0 && as_of.is_none() { Err(Failure::Finding) } else { Ok(()) }
+    if different > 0 && as_of.is_none() {
+        Err(Failure::Finding)
+    } else {
+        Ok(())
+    }
 }
 
 /// Decides a chunk on all cores; the results stand in the order of the entries.
-fn shared_out(gate: &Gate, chunk: &[(u64, Payload)], as_of: Option<Instant>, lang: Lang) -> Vec<Found> {
+fn shared_out(
+    gate: &Gate,
+    chunk: &[(u64, Payload)],
+    as_of: Option<Instant>,
+    lang: Lang,
+) -> Vec<Found> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(0);
     let found = Mutex::new(Vec::with_capacity(chunk.len()));
@@ -159,23 +191,36 @@ fn shared_out(gate: &Gate, chunk: &[(u64, Payload)], as_of: Option<Instant>, lan
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((index, payload)) = usize::try_from(at).ok().and_then(|at| chunk.get(at)) else {
+                    let Some((index, payload)) =
+                        usize::try_from(at).ok().and_then(|at| chunk.get(at))
+                    else {
                         return;
                     };
                     if let Some(one) = again(gate, *index, payload, as_of, lang) {
-                        found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*index, one));
+                        found
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner)
+                            .push((*index, one));
                     }
                 }
             });
         }
     });
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut found = found
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     found.sort_by_key(|(index, _)| *index);
     found.into_iter().map(|(_, one)| one).collect()
 }
 
 /// `None` for what is no decision.
-fn again(gate: &Gate, index: u64, payload: &Payload, as_of: Option<Instant>, lang: Lang) -> Option<Found> {
+fn again(
+    gate: &Gate,
+    index: u64,
+    payload: &Payload,
+    as_of: Option<Instant>,
+    lang: Lang,
+) -> Option<Found> {
     let record = record_of(payload)?;
     if record.pack != gate.pack() && as_of.is_none() {
         return Some(Found::OtherPack);
@@ -200,8 +245,14 @@ fn again(gate: &Gate, index: u64, payload: &Payload, as_of: Option<Instant>, lan
             return Some(Found::Same);
         }
         let why = gate.explain(&decision, lang, false);
-        let why = why.reasons.iter().map(|r| format!("{} {}: {}", r.source, r.test, r.text));
-        return Some(difference(decision.verdict.as_str().to_owned(), why.collect()));
+        let why = why
+            .reasons
+            .iter()
+            .map(|r| format!("{} {}: {}", r.source, r.test, r.text));
+        return Some(difference(
+            decision.verdict.as_str().to_owned(),
+            why.collect(),
+        ));
     }
     let decision = gate.decide(scene.clone());
     let new = gate.record(&scene, &decision, record.who.clone());

@@ -150,7 +150,11 @@ fn the_tiles_over_http_rebuild_to_the_signed_root() {
     let checkpoint = node.get("/log/checkpoint");
     assert_eq!(checkpoint.header("cache-control"), Some("no-cache"));
     let size = node.app.ledger.published();
-    assert!(checkpoint.text().starts_with(&format!("gate.test/log\n{size}\n")));
+    assert!(
+        checkpoint
+            .text()
+            .starts_with(&format!("gate.test/log\n{size}\n"))
+    );
     assert_eq!(node.entries(), 900);
 }
 
@@ -230,10 +234,7 @@ fn a_second_node_on_the_same_folder_refuses() {
     let node = Node::start(dir.path(), &stage, &play);
     node.play(&stage, &play);
     let error = open_only(config(dir.path())).unwrap_err().to_string();
-    assert!(
-        error.contains("another process uses it"),
-        "{error}"
-    );
+    assert!(error.contains("another process uses it"), "{error}");
     node.play(&stage, &play);
     assert_eq!(node.entries(), 2);
     node.stop().unwrap();

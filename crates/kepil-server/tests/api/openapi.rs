@@ -64,7 +64,10 @@ fn every_route_of_the_list_is_served_and_by_no_other_method() {
             .replace("{number}", "77.4")
             .replace("{period}", "202607")
             .replace("{bundle}", "0")
-            .replace("{path}", &format!("0/000.p/{}", node.app.ledger.published()));
+            .replace(
+                "{path}",
+                &format!("0/000.p/{}", node.app.ledger.published()),
+            );
         let reply = node.call(method, &path).send();
         assert!(
             ![404, 405].contains(&reply.status),

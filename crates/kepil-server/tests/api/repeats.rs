@@ -51,7 +51,10 @@ fn the_same_key_and_body_give_the_same_answer_and_one_entry() {
     }
     assert_eq!(node.entries(), 1);
     let other = keyed(&node, ONE, &token, "k-2", &play.request).send().ok();
-    assert_eq!((node.place(&first), node.place(&other), node.entries()), (0, 1, 2));
+    assert_eq!(
+        (node.place(&first), node.place(&other), node.entries()),
+        (0, 1, 2)
+    );
     node.post(ONE, &token, &play.request).ok();
     assert_eq!(
         node.entries(),

@@ -259,6 +259,15 @@ impl Frame {
         })
     }
 
+    /// The epoch that a frame says it is of.
+    pub(crate) fn epoch_of(bytes: &[u8]) -> Option<u64> {
+        let mut fields = Fields::new(bytes);
+        let is_frame = fields.array::<4>()? == *MAGIC;
+        fields.u32()?;
+        let epoch = fields.u64()?;
+        is_frame.then_some(epoch)
+    }
+
     /// True when every row is as it was written.
     pub(crate) fn has_all_rows(&self) -> bool {
         let mut entries = self.entries.iter();

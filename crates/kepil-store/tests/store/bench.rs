@@ -11,6 +11,7 @@ use kepil_store::disk::Blocks;
 use kepil_store::draft::Draft;
 use kepil_store::log::{DEFAULT_CHECKPOINT_INTERVAL, DEFAULT_SEGMENT_BYTES, Log, Options};
 
+use crate::book::Plain;
 use crate::log::options;
 
 /// Median of 40 direct synced overwrites of 4 KiB, as section 15 of the reference says.
@@ -158,9 +159,22 @@ fn bench_open() {
             .unwrap();
     }
     log.close().unwrap();
+    let open = |what: &str| {
+        let start = Instant::now();
+        let log = Log::open(folder.path(), real_options()).unwrap();
+        println!("open with 1,000,000 entries, {what}: {:?}", start.elapsed());
+        log
+    };
+    let log = open("with a snapshot");
     let start = Instant::now();
-    let log = Log::open(folder.path(), real_options()).unwrap();
-    println!("open with 1,000,000 entries: {:?}", start.elapsed());
+    log.record(10).unwrap();
+    println!(
+        "first entry of a segment that was spared: {:?}",
+        start.elapsed()
+    );
+    log.close().unwrap();
+    fs::remove_dir_all(folder.path().join("snapshot")).unwrap();
+    let log = open("without");
     let start = Instant::now();
     log.publish().unwrap();
     println!("comparing all published files: {:?}", start.elapsed());
@@ -170,4 +184,114 @@ fn bench_open() {
     let start = Instant::now();
     log.publish().unwrap();
     println!("writing all published files: {:?}", start.elapsed());
+}
+
+const MAP_FOLDER: &str = "KEPIL_STORE_BENCH_MAP_FOLDER";
+
+/// Persons in the large map.
+const PERSONS: u64 = 20_000_000;
+
+/// Resident memory now and at most, in GB.
+fn memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let of = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib / 1e6
+    };
+    format!(
+        "resident {:.2} GB, at most {:.2} GB",
+        of("VmRSS:"),
+        of("VmHWM:")
+    )
+}
+
+fn with_map() -> Options {
+    Options {
+        booker: Some(Arc::new(Plain)),
+        ..real_options()
+    }
+}
+
+/// Opens the large map in a process of its own, so that its memory can be told.
+#[test]
+#[ignore = "run by the parent as its child"]
+fn bench_map_opener() {
+    let Some(folder) = std::env::var_os(MAP_FOLDER) else {
+        return;
+    };
+    let folder = Path::new(&folder);
+    let start = Instant::now();
+    let log = Log::open(folder, with_map()).unwrap();
+    println!("open: {:?}, {}", start.elapsed(), memory());
+    let (elapsed, months) = (start.elapsed(), log.book().unwrap().months());
+    assert_eq!(
+        months.iter().map(|(_, persons)| *persons as u64).max(),
+        Some(PERSONS)
+    );
+    if folder.join("snapshot").read_dir().unwrap().next().is_some() {
+        assert!(elapsed < Duration::from_secs(60), "{elapsed:?}");
+    }
+    // One more use and a snapshot of everything.
+    let period = months[0].0;
+    log.appender()
+        .append_blocking(vec![crate::book::entry(3, 1, period)])
+        .unwrap();
+    log.publish().unwrap();
+    println!("in use: {}", memory());
+    let start = Instant::now();
+    log.close().unwrap();
+    println!("close with a snapshot: {:?}, {}", start.elapsed(), memory());
+}
+
+#[test]
+#[ignore = "a measurement, not a test"]
+fn bench_map() {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let log = Log::open(folder.path(), with_map()).unwrap();
+    let period = log.period_for((real_options().clock)()).unwrap();
+    let start = Instant::now();
+    let step = 100_000;
+    for from in (0..PERSONS / step).map(|round| round * step) {
+        let enrolled = crate::snapshot::enrol(period, from..from + step);
+        log.appender().append_blocking(vec![enrolled]).unwrap();
+    }
+    // Every tenth person has entries.
+    for from in (0..PERSONS / 10).step_by(4_000) {
+        let entries = (from..from + 4_000).map(|person| {
+            let mut entry = crate::book::entry(person * 10, person, period);
+            entry.row = Vec::new();
+            entry
+        });
+        log.appender().append_blocking(entries.collect()).unwrap();
+    }
+    log.publish().unwrap();
+    println!(
+        "build {PERSONS} persons: {:?}, {}",
+        start.elapsed(),
+        memory()
+    );
+    let start = Instant::now();
+    log.close().unwrap();
+    println!("close with a snapshot: {:?}, {}", start.elapsed(), memory());
+    for (what, forget) in [("with", false), ("without", true)] {
+        if forget {
+            fs::remove_dir_all(folder.path().join("snapshot")).unwrap();
+        }
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "bench::bench_map_opener",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(MAP_FOLDER, folder.path())
+            .output()
+            .unwrap();
+        println!(
+            "{what} a snapshot:\n{}",
+            String::from_utf8_lossy(&child.stdout)
+        );
+        assert!(child.status.success(), "{child:?}");
+    }
 }

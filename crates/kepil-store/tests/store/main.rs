@@ -7,6 +7,8 @@ mod bench;
 #[cfg(test)]
 mod book;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod damage;

@@ -20,7 +20,7 @@ use crate::log::{
 };
 
 /// All files below a folder with their bytes.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -37,7 +37,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn snapshots(folder: &Path) -> Vec<PathBuf> {
+pub fn snapshots(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder.join("snapshot")).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -46,7 +46,8 @@ fn snapshots(folder: &Path) -> Vec<PathBuf> {
 
 /// Everything that can be asked of a log.
 #[derive(Debug, PartialEq)]
-struct State {
+pub struct State {
+    pub size: u64,
     head: Head,
     months: Vec<(Period, usize)>,
     lists: Vec<String>,
@@ -78,6 +79,7 @@ fn state(log: &Log) -> State {
             .collect(),
         entries: log.records(0).map(|entry| format!("{entry:?}")).collect(),
         damaged: log.damaged_rows(),
+        size: head.size,
         head,
         months,
         lists,
@@ -129,7 +131,7 @@ pub fn assert_same_without(folder: &Path) {
     }
 }
 
-fn enrol(period: Period, persons: std::ops::Range<u64>) -> Draft {
+pub fn enrol(period: Period, persons: std::ops::Range<u64>) -> Draft {
     let mut booking = period.number().to_be_bytes().to_vec();
     let count = persons.end - persons.start;
     persons.for_each(|person| booking.extend_from_slice(tag(person).as_bytes()));
@@ -228,7 +230,7 @@ proptest! {
 }
 
 /// A closed log with a book over several segments and months, and how it stands.
-fn closed_log(folder: &Path) -> State {
+pub fn closed_log(folder: &Path) -> State {
     let now = Arc::new(AtomicU64::new(NOW_MS));
     let hands = now.clone();
     let options = Options {

@@ -40,6 +40,12 @@ pub fn play(
         for (c, v) in counts.iter_mut().zip(["ok", "human", "deny"]) {
             *c += u32::from(verdict == v);
         }
+        if verdict == "ok"
+            && let Some(entry) = context.pointer("/entry/index")
+        {
+            let outcome = serde_json::json!({"entry": entry, "outcome": "released"});
+            client.post("/access/v1/outcome", &token, &outcome)?;
+        }
         let receipt = context
             .pointer("/entry/receipt")
             .cloned()

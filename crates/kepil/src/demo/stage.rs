@@ -157,6 +157,21 @@ pub struct Stage {
     pub receipt: std::path::PathBuf,
 }
 
+impl Stage {
+    /// The persons the scenes are about, each once.
+    pub fn persons(&self) -> Vec<String> {
+        let person = |s: &Scene| {
+            let resource = s.request.get("resource")?;
+            let is_person = resource.get("type")?.as_str()? == "person";
+            is_person.then_some(resource.get("id")?.as_str()?.to_owned())
+        };
+        let mut persons: Vec<String> = self.scenes.iter().filter_map(person).collect();
+        persons.sort();
+        persons.dedup();
+        persons
+    }
+}
+
 /// Builds the stage and writes the registers.
 pub fn build(dir: &Path) -> Result<Stage, Failure> {
     let book = load(
