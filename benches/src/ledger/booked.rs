@@ -34,6 +34,15 @@ pub struct Outcome {
     pub heads: u64,
 }
 
+/// How long a log takes to close and to open again afterwards, seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Restart {
+    /// Closing, with a snapshot of the map and the lists.
+    pub close_s: f64,
+    /// Opening with the snapshot.
+    pub open_s: f64,
+}
+
 /// Enrols persons and waits until they stand in a published map.
 ///
 /// # Errors
@@ -79,7 +88,7 @@ pub fn run(
     plan: Plan,
     checkpoint: Option<Duration>,
     rest: &Rest,
-) -> Result<(Outcome, Disk), Fault> {
+) -> Result<(Outcome, Restart, Disk), Fault> {
     let bench = Bench::with_book(folder, checkpoint)?;
     let period = bench
         .log
@@ -93,8 +102,9 @@ pub fn run(
             use_of(spread.pick(&mut random, persons), number, period)
         })
     })?;
+    let (bench, close_s, open_s) = bench.reopen()?;
     bench.finish(before + plan.arrivals())?;
-    Ok((outcome, disk))
+    Ok((outcome, Restart { close_s, open_s }, disk))
 }
 
 /// Drives the log while another thread looks at the lag.
@@ -216,7 +226,7 @@ mod tests {
             per_s: 500,
             seconds: 3,
         };
-        let (outcome, _) = run(
+        let (outcome, restart, _) = run(
             folder.path().join("log"),
             1_000,
             Spread::Skewed,
@@ -227,6 +237,7 @@ mod tests {
         .unwrap();
         assert_eq!(outcome.load.ack.count, 1_350);
         assert!(outcome.heads >= 1);
+        assert!(restart.close_s > 0.0 && restart.open_s > 0.0);
         // Some look found an entry not yet in a published map.
         assert!(outcome.lag.max > 0.0);
     }

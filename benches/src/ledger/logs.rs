@@ -17,10 +17,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 
 /// The log's secret seed.
-pub const SEED: [u8; 32] = [7; 32];
+const SEED: [u8; 32] = [7; 32];
 
 /// Name of the log.
-pub const ORIGIN: &str = "log.example/bench";
+const ORIGIN: &str = "log.example/bench";
 
 /// Threads for the callers' tasks; the log has its own beside them.
 const CALLER_THREADS: usize = 2;
@@ -73,12 +73,18 @@ pub fn now_ms() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(0))
 }
 
-/// The name of the log.
-///
-/// # Errors
-/// Never in practice.
-pub fn origin() -> Result<KeyName, Fault> {
+fn origin() -> Result<KeyName, Fault> {
     KeyName::new(ORIGIN).map_err(during("naming the log"))
+}
+
+fn options() -> Result<Options, Fault> {
+    Ok(Options::new(origin()?, SEED, Arc::new(now_ms)))
+}
+
+fn options_with_book() -> Result<Options, Fault> {
+    let mut options = options()?;
+    options.booker = Some(Arc::new(Plain));
+    Ok(options)
 }
 
 /// Threads for tasks that call the log.
@@ -99,7 +105,7 @@ impl Bench {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(folder: PathBuf) -> Result<Self, Fault> {
-        Self::with(folder, Options::new(origin()?, SEED, Arc::new(now_ms)))
+        Self::with(folder, options()?)
     }
 
     /// Opens a new log with a book; `checkpoint` is the time between checkpoints.
@@ -107,8 +113,7 @@ impl Bench {
     /// # Errors
     /// When it cannot be opened.
     pub fn with_book(folder: PathBuf, checkpoint: Option<Duration>) -> Result<Self, Fault> {
-        let mut options = Options::new(origin()?, SEED, Arc::new(now_ms));
-        options.booker = Some(Arc::new(Plain));
+        let mut options = options_with_book()?;
         options.checkpoint_interval = checkpoint.unwrap_or(options.checkpoint_interval);
         Self::with(folder, options)
     }
@@ -118,6 +123,22 @@ impl Bench {
         let bench = Self { log, folder };
         bench.settle()?;
         Ok(bench)
+    }
+
+    /// Closes a log with a book and opens it again; gives the seconds of both.
+    ///
+    /// # Errors
+    /// When either goes wrong.
+    pub fn reopen(self) -> Result<(Self, f64, f64), Fault> {
+        let Self { log, folder } = self;
+        let start = Instant::now();
+        log.close().map_err(during("closing the log"))?;
+        let closing = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let log =
+            Log::open(&folder, options_with_book()?).map_err(during("opening the log again"))?;
+        let opening = start.elapsed().as_secs_f64();
+        Ok((Self { log, folder }, closing, opening))
     }
 
     /// Waits until the segment after the first is written ahead: the start is not measured.

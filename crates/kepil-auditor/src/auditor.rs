@@ -235,7 +235,7 @@ fn objects<S: Log>(objections: &[Finding], follower: &Follower<S>) -> CosignRefu
         let months: Vec<String> = blind.iter().map(ToString::to_string).collect();
         named.push(format!(
             "rows of {} were erased before it could read them, so it cannot replay the map until \
-             the month is closed",
+             no head lists that month",
             months.join(", ")
         ));
     }

@@ -35,7 +35,7 @@ use crate::chain;
 use crate::evidence;
 use crate::hashes::Hashes;
 use crate::report::{Finding, LogFault, Report, Size};
-use crate::seen::Seen;
+use crate::seen::{ASKED, LOG, Seen};
 use crate::source::{Log, Place};
 use round::Round;
 
@@ -144,7 +144,7 @@ impl<S: Log> Follower<S> {
         let mut round = Round::default();
         let newest = self.newest(now, &mut round)?;
         if let Some(signed) = &newest {
-            self.advance(signed, now, &mut round)?;
+            self.advance(signed, LOG, now, &mut round)?;
             self.look_again(&mut round)?;
             let newer = self.explain(signed, now, &mut round)?;
             self.compare(newer.as_ref().unwrap_or(signed), now, &mut round)?;
@@ -164,7 +164,7 @@ impl<S: Log> Follower<S> {
         now: u64,
     ) -> Result<Vec<Finding>, FollowError> {
         let mut round = Round::default();
-        self.advance(signed, now, &mut round)?;
+        self.advance(signed, ASKED, now, &mut round)?;
         Ok(round.findings)
     }
 
@@ -213,15 +213,9 @@ impl<S: Log> Follower<S> {
         }
         let bytes = match self.source.read(CHECKPOINT_PATH) {
             Ok(Some(bytes)) => bytes,
-            Ok(None) if self.seen.latest().is_some() => {
+            Ok(None) if self.seen.shown() > 0 => {
                 let meaning = "the log had a checkpoint and shows none any more".to_owned();
-                let size = self.hashes.size();
-                round.find(
-                    LogFault::Shrunk,
-                    size.checked_sub(1),
-                    meaning,
-                    CHECKPOINT_PATH,
-                );
+                round.find(LogFault::Shrunk, Some(0), meaning, CHECKPOINT_PATH);
                 return Ok(None);
             }
             Ok(None) => {
@@ -270,7 +264,7 @@ impl<S: Log> Follower<S> {
         let newer = self.newest(now, &mut again)?;
         let newer = newer.filter(|newer| newer.unverified().size > before.unverified().size);
         if let Some(newer) = &newer {
-            self.advance(newer, now, round)?;
+            self.advance(newer, LOG, now, round)?;
         }
         Ok(newer)
     }

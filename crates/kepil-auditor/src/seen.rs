@@ -15,13 +15,16 @@ use kepil_witness::Folder;
 
 const FILE: &str = "checkpoints";
 
-/// The log itself, as the origin of a checkpoint.
+/// The log's own public files, as where a checkpoint was seen.
 pub(crate) const LOG: &str = "log";
+
+/// A checkpoint brought to be cosigned; it need not be published yet.
+pub(crate) const ASKED: &str = "asked";
 
 /// One that was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct SeenCheckpoint {
-    /// Who showed it: `log`, or an address.
+    /// Who showed it: `log`, `asked`, or an address.
     pub(crate) from: String,
     pub(crate) signed: SignedCheckpoint,
 }
@@ -34,8 +37,10 @@ pub(crate) struct Seen {
     latest: Option<SeenCheckpoint>,
     /// Still to be compared with the auditor's own tree.
     ahead: Vec<SeenCheckpoint>,
-    /// Size and root of the last one written, so that none is written twice in a row.
-    last: Option<(u64, Hash)>,
+    /// The greatest size that the log itself has published.
+    shown: u64,
+    /// The last one written, so that none is written twice in a row.
+    last: Option<(String, u64, Hash)>,
 }
 
 impl Seen {
@@ -56,6 +61,7 @@ impl Seen {
             file,
             latest: None,
             ahead: Vec::new(),
+            shown: 0,
             last: None,
         };
         let mut rest = bytes.as_slice();
@@ -63,7 +69,7 @@ impl Seen {
             rest = after;
             let checkpoint = one.signed.unverified();
             let (size, root) = (checkpoint.size, checkpoint.root);
-            seen.last = Some((size, root));
+            seen.last = Some((one.from.clone(), size, root));
             match root_at(size) {
                 Some(own) if own == root => seen.confirm(one),
                 // One that contradicts the own tree may not have been dealt with yet.
@@ -77,6 +83,11 @@ impl Seen {
             seen.file.sync_data()?;
         }
         Ok(seen)
+    }
+
+    /// The greatest size that the log itself has published.
+    pub(crate) const fn shown(&self) -> u64 {
+        self.shown
     }
 
     /// The greatest one that the own tree leads to.
@@ -100,24 +111,29 @@ impl Seen {
         let mut signed = signed.clone();
         signed.retain(|line| keys.iter().any(|key| line.is_by(key)));
         let checkpoint = signed.unverified();
-        let what = (checkpoint.size, checkpoint.root);
+        let (size, root) = (checkpoint.size, checkpoint.root);
         let one = SeenCheckpoint {
             from: from.replace(char::is_whitespace, "_"),
             signed,
         };
-        if self.last != Some(what) {
+        let what = Some((one.from.clone(), size, root));
+        if self.last != what {
             let note = one.signed.to_string();
             let text = format!("seen {now} {} {}\n{note}\n", one.from, note.len());
             self.file.write_all(text.as_bytes())?;
             self.file.sync_data()?;
-            self.last = Some(what);
+            self.last = what;
         }
         Ok(one)
     }
 
     /// Takes one the own tree leads to.
     pub(crate) fn confirm(&mut self, one: SeenCheckpoint) {
-        if one.signed.unverified().size >= self.size() {
+        let size = one.signed.unverified().size;
+        if one.from == LOG {
+            self.shown = self.shown.max(size);
+        }
+        if size >= self.size() {
             self.latest = Some(one);
         }
     }

@@ -97,7 +97,9 @@ impl Chronicle {
         };
         // Row numbers are set aside before the log fills the disk with segments to come.
         let period = Period::of_ms((options.clock)());
-        settings.keys.reserve_rows(period.number(), 1)?;
+        for period in [period, Period::LAST] {
+            settings.keys.reserve_rows(period.number(), 1)?;
+        }
         let log = Log::open(&settings.folder, options)?;
         let book = log.book().ok_or(ChronicleError::NotPublished)?;
         let chronicle = Self {
@@ -297,15 +299,9 @@ impl Chronicle {
         })
     }
 
-    /// Seals the private side of a notice.
-    pub(crate) fn seal_notice(
-        &self,
-        leaf: Leaf,
-        row: &NoticeRow,
-        now_ms: u64,
-    ) -> Result<Draft, ChronicleError> {
-        let period = self.book.period_for(now_ms);
-        let (place, key) = self.reserve(period)?;
+    /// Seals the private side of a notice, under a key that no erasure of a month destroys.
+    pub(crate) fn seal_notice(&self, leaf: Leaf, row: &NoticeRow) -> Result<Draft, ChronicleError> {
+        let (place, key) = self.reserve(Period::LAST)?;
         let bytes = serde_json::to_vec(row).unwrap_or_default();
         Ok(Draft {
             leaf,
@@ -340,13 +336,8 @@ impl Chronicle {
     }
 
     /// Records a notice and takes it into the view.
-    pub(crate) fn record_notice(
-        &self,
-        leaf: &Leaf,
-        row: NoticeRow,
-        now_ms: u64,
-    ) -> Result<u64, ChronicleError> {
-        let draft = self.seal_notice(leaf.clone(), &row, now_ms)?;
+    pub(crate) fn record_notice(&self, leaf: &Leaf, row: NoticeRow) -> Result<u64, ChronicleError> {
+        let draft = self.seal_notice(leaf.clone(), &row)?;
         let tickets = self.appender.append_blocking(vec![draft])?;
         let index = tickets.first().map_or(0, Ticket::index);
         self.notices_mut().take(index, leaf, Some(row));
@@ -358,7 +349,7 @@ impl Chronicle {
     /// # Errors
     ///
     /// When it cannot be recorded.
-    pub fn anchor(&self, anchor: &Anchor, now_ms: u64) -> Result<(), ChronicleError> {
+    pub fn anchor(&self, anchor: &Anchor) -> Result<(), ChronicleError> {
         if self.notices().anchor.as_ref() == Some(anchor) {
             return Ok(());
         }
@@ -366,7 +357,7 @@ impl Chronicle {
             basis: anchor.to_string(),
             ..NoticeRow::default()
         };
-        self.record_notice(&Leaf::PolicyAnchor(anchor.hash()), row, now_ms)?;
+        self.record_notice(&Leaf::PolicyAnchor(anchor.hash()), row)?;
         Ok(())
     }
 

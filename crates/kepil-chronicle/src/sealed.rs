@@ -51,13 +51,7 @@ impl Chronicle {
     /// # Errors
     ///
     /// When it is not sealed any more, the month is not later, or it cannot be recorded.
-    pub fn extend(
-        &self,
-        sealed: u64,
-        embargo: Period,
-        order: &str,
-        now_ms: u64,
-    ) -> Result<u64, ChronicleError> {
+    pub fn extend(&self, sealed: u64, embargo: Period, order: &str) -> Result<u64, ChronicleError> {
         let not_that = |why| ChronicleError::NotThat { index: sealed, why };
         let state = self
             .notices()
@@ -82,6 +76,6 @@ impl Chronicle {
             basis: order.to_owned(),
             rows: Vec::new(),
         };
-        self.record_notice(&leaf, row, now_ms)
+        self.record_notice(&leaf, row)
     }
 }

@@ -10,7 +10,7 @@
 //! contradicts the statement. It never stops at a fault. Its state can be saved and taken
 //! up again, by this auditor or by another one: once rows are erased nobody can begin from
 //! nothing, for the maps of their months cannot be made again. A replay that meets such
-//! rows says of which months it is blind ([`Replay::blind_months`]) until they are closed.
+//! rows says of which months it is blind ([`Replay::blind_months`]) until no head lists them.
 //!
 //! **What a replay cannot see.** A record that names a wrong person's tag is well formed and
 //! stands in a map, only in the wrong list. The person who is missing the entry sees it: by

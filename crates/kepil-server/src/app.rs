@@ -202,7 +202,7 @@ impl App {
         let now = (self.clock)();
         self.ledger
             .chronicle
-            .keep_back(index, kind, until, &payload.order, now)?;
+            .keep_back(index, kind, until, &payload.order)?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use kepil_keys::file::FileVault;
 use kepil_keys::random::Random;
 use kepil_keys::store::KeyStore;
 use kepil_ledger::anchor::{Anchor, policy_hash};
-use kepil_ledger::note::{KeyName, Signer};
+use kepil_ledger::note::{KeyName, Signer, VerifyingKey};
 use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::policy::Policy;
 use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind};
@@ -127,7 +127,14 @@ pub fn open_chronicle(config: &Config, clock: &Clock) -> Result<Chronicle, Serve
     let keys = Arc::new(open_keys(config)?);
     let log_key = key_file(&config.data_dir.join("log.key"))?;
     let gate_key = key_file(&config.data_dir.join("gate.key"))?;
-    let mut log = Options::new(origin(config)?, *log_key.seed(), Arc::clone(clock));
+    // The log's own word about its name: a copy may be read under another address.
+    let named = std::fs::read_to_string(folder(config).join("log").join("key")).ok();
+    let named = named.and_then(|text| VerifyingKey::parse(text.trim()).ok());
+    let name = match named {
+        Some(key) => key.name().clone(),
+        None => origin(config)?,
+    };
+    let mut log = Options::new(name, *log_key.seed(), Arc::clone(clock));
     log.is_reader = true;
     Chronicle::open(Settings {
         folder: folder(config),
@@ -220,7 +227,7 @@ impl Ledger {
             let from = if anchor.gates.is_empty() { 0 } else { clock() };
             anchor.gates.push((from, public));
         }
-        chronicle.anchor(&anchor, clock()).map_err(failed)?;
+        chronicle.anchor(&anchor).map_err(failed)?;
         Ok(Self {
             chronicle: Arc::new(chronicle),
             quorum,

@@ -33,6 +33,7 @@ export interface Payload {
   answer?: string;
   sealed?: number;
   order?: string;
+  deferredUntil?: number;
 }
 
 // The key is the place in this list.
@@ -50,10 +51,13 @@ const fields = [
   ["answer", "bytes"],
   ["sealed", "number"],
   ["order", "string"],
+  ["deferredUntil", "number"],
 ].flatMap(([names, type]) => names!.split(",").map((name) => [name, type!] as const));
 
 const kinds = [undefined, "decision", "outcome", "opened"];
 function value(type: string | undefined, found: Cbor): unknown {
+  // What is empty is left out, so that a payload has one spelling.
+  if ((found as { length?: number }).length === 0) return undefined;
   if (type === typeof found) return found;
   if (type === "bytes" && found instanceof Uint8Array) return hex(found);
   if (type === "list" && Array.isArray(found) && found.every((part) => typeof part === "string")) return found;

@@ -3,7 +3,7 @@
 use super::{of_acks, of_count, rate};
 use crate::fault::Fault;
 use crate::ledger::Run;
-use crate::ledger::booked::{self, Outcome};
+use crate::ledger::booked::{self, Outcome, Restart};
 use crate::ledger::disk::State;
 use crate::ledger::open::Plan;
 use crate::ledger::random::Spread;
@@ -32,10 +32,10 @@ impl Run {
             ),
         ] {
             self.progress.step(format!(
-                "log {name} of {} persons: {} entries a second for {} s",
+                "log {name}, {} persons: {} entries a second for {} s",
                 self.persons, plan.per_s, plan.seconds
             ));
-            let (outcome, disk) = booked::run(
+            let (outcome, restart, disk) = booked::run(
                 self.scratch.fresh(),
                 self.persons,
                 spread,
@@ -53,6 +53,17 @@ impl Run {
             ));
             let state = self.looked(place, &disk);
             self.book_figures(key, name, plan, &outcome, state);
+            if spread == Spread::Uniform {
+                let Restart { close_s, open_s } = restart;
+                self.figures.extend([
+                    figure("book_close_s", "  closing with a snapshot, s", close_s),
+                    figure(
+                        "book_open_s",
+                        "  opening again with the snapshot, s",
+                        open_s,
+                    ),
+                ]);
+            }
         }
         let every = self.checkpoint.map_or_else(
             || "the node's own interval".to_owned(),

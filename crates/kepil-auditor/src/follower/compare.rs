@@ -11,7 +11,7 @@ use super::{FollowError, Follower};
 use crate::chain;
 use crate::evidence;
 use crate::report::{Finding, LogFault};
-use crate::seen::{LOG, SeenCheckpoint};
+use crate::seen::{ASKED, LOG, SeenCheckpoint};
 use crate::source::{Log, Place};
 
 /// The mirror, as the origin of a checkpoint.
@@ -169,7 +169,7 @@ impl<S: Log> Follower<S> {
         round: &mut Round,
     ) -> Result<(), FollowError> {
         let size = one.signed.unverified().size;
-        if one.from != LOG {
+        if ![LOG, ASKED].contains(&one.from.as_str()) {
             return self.split_view(one, None, now, round);
         }
         let entry = self.first_difference(&self.source, size, size)?;

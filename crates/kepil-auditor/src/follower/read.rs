@@ -52,13 +52,14 @@ impl<S: Log> Follower<S> {
     pub(super) fn advance(
         &mut self,
         signed: &SignedCheckpoint,
+        from: &'static str,
         now: u64,
         round: &mut Round,
     ) -> Result<(), FollowError> {
         let keys = self.keys(now);
         let one = self
             .seen
-            .record(signed, LOG, now, &keys)
+            .record(signed, from, now, &keys)
             .map_err(FollowError::reading("checkpoints"))?;
         let checkpoint = signed.unverified();
         let (size, own) = (checkpoint.size, self.hashes.size());
@@ -77,13 +78,15 @@ impl<S: Log> Follower<S> {
             self.seen.confirm(one);
         } else if self.hashes.root(size).map_err(FollowError::of_tree)? != checkpoint.root {
             self.contradiction(&one, now, round)?;
-        } else if size < own {
-            let meaning = format!(
-                "the log has shown {own} entries and now shows only {size}: entries from this one \
-                 on are held back"
-            );
-            round.find(LogFault::Shrunk, Some(size), meaning, CHECKPOINT_PATH);
         } else {
+            let shown = self.seen.shown();
+            if from == LOG && size < shown {
+                let meaning = format!(
+                    "the log has shown {shown} entries and now shows only {size}: entries from \
+                     this one on are held back"
+                );
+                round.find(LogFault::Shrunk, Some(size), meaning, CHECKPOINT_PATH);
+            }
             self.seen.confirm(one);
         }
         for one in self.seen.reached(self.hashes.size()) {

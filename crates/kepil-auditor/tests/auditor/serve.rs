@@ -138,6 +138,20 @@ fn what_holds_is_cosigned_and_what_does_not_is_refused() {
     }
     node.site.lock().unwrap().tiles(&world);
     assert_eq!(served.ask(&next), Ok(2));
+    // That the log has not published it yet is no fault of the log.
+    let round = |size: &str| {
+        (0..500).find_map(|_| {
+            thread::sleep(Duration::from_millis(10));
+            let (_, report) = served.get("/report");
+            report.contains(size).then_some(report)
+        })
+    };
+    let report = round("\"replayed\":302").unwrap();
+    assert!(report.contains("\"size\":300"), "{report}");
+    assert!(report.contains("\"findings\":[]"), "{report}");
+    node.publish(&world);
+    let report = round("\"size\":302").unwrap();
+    assert!(report.contains("\"exit\":0"), "{report}");
 
     // Another history of the same size.
     let mut fork = world.clone();

@@ -23,11 +23,14 @@ impl Records {
                 let _ = self.book.open_month(row.period);
             }
         }
-        let (own, closed) = self.book.head(index, found.time);
+        let before = self.book.closed();
+        let (own, left) = self.book.head(index, found.time);
         self.book.forget_before(index.saturating_add(1));
-        let closed: BTreeMap<Period, Map> = closed.into_iter().collect();
+        let left: BTreeMap<Period, Map> = left.into_iter().collect();
         if self.is_blinded {
-            self.blind.extend(own.rows().iter().map(|row| row.period));
+            let months = own.rows().iter().map(|row| row.period);
+            self.blind
+                .extend(months.filter(|period| Some(*period) > before));
         }
         for row in found.rows() {
             let period = row.period;
@@ -38,10 +41,10 @@ impl Records {
             if own_root == Some(&row.root) {
                 self.differing.remove(&period);
             } else if self.differing.insert(period) {
-                let map = closed.get(&period).or_else(|| self.book.map(period));
+                let map = left.get(&period).or_else(|| self.book.map(period));
                 let meaning = match (own_root, map) {
                     (None, _) => format!(
-                        "the map head lists {period}, a month that has no entries or is closed"
+                        "the map head lists {period}, a month that has no entries or is over"
                     ),
                     (Some(_), Some(map)) => self.difference(map, period, &row.root),
                     (Some(_), None) => differs(period),
@@ -53,13 +56,16 @@ impl Records {
             let period = row.period;
             let is_listed = found.root_of(period).is_some() || self.blind.contains(&period);
             if !is_listed && self.differing.insert(period) {
-                let meaning = format!("the map head leaves out {period}, a month that is open");
+                let meaning =
+                    format!("the map head leaves out {period}, a month that it must list");
                 findings.add(FindingKind::Map, index, meaning);
             }
         }
-        let is_open = |period: &Period| self.book.closed().is_none_or(|closed| *period > closed);
-        self.blind.retain(is_open);
-        self.differing.retain(is_open);
+        // A month that no head lists any more cannot differ.
+        let (book, closed) = (&self.book, self.book.closed());
+        let is_listed = |period: &Period| Some(*period) > closed || book.map(*period).is_some();
+        self.blind.retain(is_listed);
+        self.differing.retain(is_listed);
         self.is_blinded = false;
         self.steps.clear();
     }

@@ -426,7 +426,7 @@ fn records(from: &mut Fields<'_>) -> Option<Records> {
     };
     let mut open = BTreeMap::new();
     for (period, map) in list(from, month)? {
-        if closed.is_some_and(|closed| period <= closed) || open.insert(period, map).is_some() {
+        if open.insert(period, map).is_some() {
             return None;
         }
     }

@@ -251,12 +251,28 @@ impl Parts {
 
 /// A case for this and other implementations.
 struct Case {
+    /// Another policy and another anchor than the usual ones.
+    policy: Option<String>,
+    anchor: Option<String>,
     name: &'static str,
     secret: [u8; 32],
     now: u64,
     memory: Option<Memory>,
     file: String,
     expected: &'static str,
+}
+
+impl Case {
+    fn policy(&self) -> String {
+        self.policy
+            .clone()
+            .unwrap_or_else(|| Signers::new().policy())
+    }
+
+    fn anchor(&self) -> String {
+        let usual = || Signers::new().anchor().to_string();
+        self.anchor.clone().unwrap_or_else(usual)
+    }
 }
 
 fn shown(parts: &mut Parts, at: usize) -> &mut ShownRow {
@@ -287,6 +303,12 @@ fn world() -> (World, u64, u64) {
         until: NOW + 1000,
         ground: Commitment::of(&[0x62; 32], b"order 17 of the court of Almaty"),
     }));
+    world.notice(Leaf::KeepingBack(KeepingBack {
+        kind: KeepingKind::Withheld,
+        index: 0,
+        until: 0,
+        ground: Commitment::of(&[0x63; 32], b"secrecy of a notarial act"),
+    }));
     world.head(NOW - 10);
     (world, erased, kept)
 }
@@ -307,6 +329,8 @@ fn cases() -> Vec<Case> {
         entries: of_b.content.entries[..entries].to_vec(),
     };
     let case = |name, file: String, expected| Case {
+        policy: None,
+        anchor: None,
         name,
         secret: SECRET_B,
         now: NOW,
@@ -534,6 +558,105 @@ fn cases() -> Vec<Case> {
         )
     });
 
+    let withheld = NoticeProof {
+        index: kept + 1,
+        ..world.notice_proof(kept + 1)
+    };
+    let mut with_secrecy = of_a.clone();
+    with_secrecy.content.rows[0].1 = RowProof::KeptBack {
+        notice: withheld,
+        salt: [0x63; 32],
+        ground: "secrecy of a notarial act".to_owned(),
+    };
+    cases.push(Case {
+        secret: SECRET_A,
+        ..case(
+            "a row withheld for a third person",
+            with_secrecy.file(),
+            "ok",
+        )
+    });
+
+    // Bytes that no writer makes.
+    let salt = shown(&mut of_b.clone(), 0).salt;
+    let before_salt = |bytes: &[u8]| bytes.windows(32).position(|w| w == salt).unwrap();
+    let patched = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = of_b.content.to_bytes();
+        change(&mut bytes);
+        let checkpoint = kepil_ledger::checkpoint::parse(of_b.checkpoint.as_bytes()).unwrap();
+        TlogProof {
+            extra: Some(bytes),
+            index: of_b.index,
+            path: of_b.path.clone(),
+            checkpoint,
+        }
+        .to_string()
+    };
+    let mut odd = |name, change: &dyn Fn(&mut Vec<u8>)| {
+        cases.push(case(name, patched(change), "malformed"));
+    };
+    odd("a record of no type", &|b| {
+        let at = before_salt(b) - 1;
+        b[at] = 0;
+    });
+    odd("a record of a type to come", &|b| {
+        let at = before_salt(b) - 1;
+        b[at] = 5;
+    });
+    odd("a decision nobody knows", &|b| {
+        let at = before_salt(b) + 32 + 8 + 4;
+        b[at] = 9;
+    });
+    odd("a row in a state nobody knows", &|b| {
+        let at = before_salt(b) - 2;
+        b[at] = 4;
+    });
+    odd("another version", &|b| b[0] = 2);
+    odd("a byte too many", &|b| b.push(0));
+    odd("a byte too few", &|b| _ = b.pop());
+    odd("a sibling written out as zero", &|b| {
+        let first = 6 + usize::from(b[5]).div_ceil(8);
+        b[first..first + 32].fill(0);
+    });
+
+    // Other trust.
+    let none = world.signers.policy().replace("quorum both", "quorum none");
+    let alone = of_b.broken(|p| p.checkpoint = sign(&[]));
+    let trusting = |now, expected| Case {
+        policy: Some(none.clone()),
+        now,
+        ..case("a policy that asks for nobody", alone.clone(), expected)
+    };
+    cases.push(trusting(NOW, "ok"));
+    cases.push(Case {
+        name: "a policy that asks for nobody, two hours later",
+        ..trusting(NOW + 7200, "stale")
+    });
+    let late_gate = Anchor {
+        gates: vec![(NOW * 1000, world.signers.gate.public())],
+        ..world.signers.anchor()
+    };
+    cases.push(Case {
+        anchor: Some(late_gate.to_string()),
+        ..case("a gate that was not known yet", of_b.file(), "gate")
+    });
+    let other_gate = Anchor {
+        gates: vec![(0, GateSigner::from_seed(7, &[0x06; 32]).public())],
+        ..world.signers.anchor()
+    };
+    cases.push(Case {
+        anchor: Some(other_gate.to_string()),
+        ..case("another key of the gate", of_b.file(), "gate")
+    });
+    cases.push(Case {
+        anchor: Some("kepil-anchor/v1\n".to_owned()),
+        ..case("half an anchor document", of_b.file(), "malformed")
+    });
+    cases.push(Case {
+        policy: Some("quorum x\n".to_owned()),
+        ..case("a policy that names nobody", of_b.file(), "malformed")
+    });
+
     // A closed month: complete for good, however old the cosignatures.
     let (mut closed, ..) = self::world();
     closed.leaves.pop();
@@ -573,14 +696,14 @@ fn cases() -> Vec<Case> {
 }
 
 fn run(case: &Case) -> Result<Verified, FaultCode> {
-    let signers = Signers::new();
-    let anchor = Anchor::parse(&signers.anchor().to_string()).unwrap();
+    let anchor = Anchor::parse(&case.anchor()).map_err(|_| FaultCode::Malformed)?;
+    let policy = Policy::parse(case.policy().as_bytes()).map_err(|_| FaultCode::Malformed)?;
     check(
         case.file.as_bytes(),
         &Expectation {
             person: &PersonKeys::new(case.secret),
             period: period(),
-            policy: &Policy::parse(signers.policy().as_bytes()).unwrap(),
+            policy: &policy,
             anchor: &anchor,
             now: case.now,
             max_age: 3600,
@@ -672,6 +795,8 @@ fn clone(case: &Case) -> Case {
     Case {
         file: case.file.clone(),
         memory: case.memory.clone(),
+        policy: case.policy.clone(),
+        anchor: case.anchor.clone(),
         ..*case
     }
 }
@@ -700,7 +825,6 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn vector(case: &Case) -> Value {
-    let signers = Signers::new();
     let memory = case.memory.as_ref().map(|memory| {
         let entries: Vec<Value> = memory
             .entries
@@ -711,7 +835,7 @@ fn vector(case: &Case) -> Value {
     });
     json!({
         "name": case.name, "secret": hex(&case.secret), "period": period().number(),
-        "policy": signers.policy(), "anchor": signers.anchor().to_string(),
+        "policy": case.policy(), "anchor": case.anchor(),
         "now": case.now, "max_age": 3600, "memory": memory, "proof": case.file,
         "expect": {"code": case.expected, "result": run(case).ok()},
     })

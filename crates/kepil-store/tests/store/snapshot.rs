@@ -56,7 +56,7 @@ pub struct State {
     damaged: Vec<u64>,
 }
 
-fn state(log: &Log) -> State {
+pub fn state(log: &Log) -> State {
     let head = log.head();
     let (mut months, mut lists) = (Vec::new(), Vec::new());
     if let Some(book) = log.book() {

@@ -497,7 +497,12 @@ fn a_blind_replay_sees_again_in_the_next_month() {
     broken.push_row(&Leaf::Access(row.commitment()), row);
     let head = broken.head();
     assert_eq!(found(&broken.replay()), [(Kind::Map, head)]);
+    // Until no head lists November any more.
     world.now = month(202_611).end_secs() + GRACE_SECS;
+    world.head();
+    assert_eq!(world.replay().blind_months(), [month(202_611)]);
+    world.access(2);
+    world.now += 8 * 86_400;
     world.head();
     world.access(2);
     world.head();
