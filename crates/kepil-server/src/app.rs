@@ -199,7 +199,6 @@ impl App {
             return Ok(());
         }
         let kind = KeepingKind::Deferred;
-        let now = (self.clock)();
         self.ledger
             .chronicle
             .keep_back(index, kind, until, &payload.order)?;

@@ -88,7 +88,9 @@ fn rebuild(place: &Place, replace: bool, json: bool) -> Result<(), Failure> {
     let mut options = Options::new(key.name().clone(), *seed.seed(), system_clock());
     options.booker = place.booker()?;
     let report = log::rebuild(&ledger, &options, replace).map_err(|e| {
-        let cause = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+        let cause = std::error::Error::source(&e)
+            .map(|s| format!(": {s}"))
+            .unwrap_or_default();
         environment(format!("{e}{cause}"))
     })?;
     if json {
@@ -97,9 +99,16 @@ fn rebuild(place: &Place, replace: bool, json: bool) -> Result<(), Failure> {
             .iter()
             .map(|d| serde_json::json!({"file": d.file, "how": format!("{:?}", d.how)}))
             .collect();
-        crate::out!("{}", serde_json::json!({"entries": report.entries, "published": report.published, "unreadable": report.unreadable, "differences": differences, "replaced": report.is_replaced}));
+        crate::out!(
+            "{}",
+            serde_json::json!({"entries": report.entries, "published": report.published, "unreadable": report.unreadable, "differences": differences, "replaced": report.is_replaced})
+        );
     } else {
-        crate::out!("{} entries read, {} of them published.", report.entries, report.published);
+        crate::out!(
+            "{} entries read, {} of them published.",
+            report.entries,
+            report.published
+        );
         for d in &report.differences {
             let how = match d.how {
                 How::Missing => "is missing".to_owned(),
@@ -109,7 +118,10 @@ fn rebuild(place: &Place, replace: bool, json: bool) -> Result<(), Failure> {
             crate::out!("  {}: {how}", d.file.display());
         }
         if report.unreadable > 0 {
-            crate::out!("{} bookings cannot be read any more: their month was erased.", report.unreadable);
+            crate::out!(
+                "{} bookings cannot be read any more: their month was erased.",
+                report.unreadable
+            );
         }
         crate::out!(
             "{}",
@@ -120,7 +132,11 @@ fn rebuild(place: &Place, replace: bool, json: bool) -> Result<(), Failure> {
             }
         );
     }
-    if report.differences.is_empty() || report.is_replaced { Ok(()) } else { Err(Failure::Finding) }
+    if report.differences.is_empty() || report.is_replaced {
+        Ok(())
+    } else {
+        Err(Failure::Finding)
+    }
 }
 
 /// Shows how far a reading has come: a bar on a terminal, plain lines otherwise.

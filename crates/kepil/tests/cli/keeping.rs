@@ -70,9 +70,13 @@ fn damage_in_a_node_s_files_is_named_with_the_entry() {
         .says("Everything that stands is what the log makes");
     let bundles = Path::new(&place).join("ledger/log/tile/entries");
     fs::remove_dir_all(&bundles).unwrap();
-    kepil(&["store", "rebuild", "--data", &place]).ended(1).says("is missing");
+    kepil(&["store", "rebuild", "--data", &place])
+        .ended(1)
+        .says("is missing");
     kepil(&["store", "rebuild", "--data", &place, "--replace"]).ended(0);
-    kepil(&["ledger", "verify", &place]).ended(0).says("Everything holds");
+    kepil(&["ledger", "verify", &place])
+        .ended(0)
+        .says("Everything holds");
     kepil(&["store", "check", "--data", "nowhere"])
         .ended(2)
         .says("is not the data folder of a node");
