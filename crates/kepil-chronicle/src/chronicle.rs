@@ -1,11 +1,11 @@
 //! The chronicle itself: opening, recording, reading.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kepil_keys::random::Random;
-use kepil_keys::store::KeyStore;
+use kepil_keys::store::{KeyStore, ReserveError};
 use kepil_ledger::anchor::Anchor;
 use kepil_ledger::entry::Leaf;
 use kepil_ledger::payload::{self, Payload};
@@ -115,8 +115,22 @@ impl Chronicle {
             notices: RwLock::default(),
             known: Mutex::default(),
         };
+        // A state of the keys that was put back may not know the newest rows; the log does.
+        let mut rows: BTreeMap<Period, u64> = BTreeMap::new();
         for entry in chronicle.reader.records(0) {
-            chronicle.notice(&entry?)?;
+            let entry = entry?;
+            if let Some(place) = RowPlace::parse(&entry.booking) {
+                let next = rows.entry(place.period).or_default();
+                *next = place.row.saturating_add(1).max(*next);
+            }
+            chronicle.notice(&entry)?;
+        }
+        for (period, next) in rows {
+            match chronicle.keys.skip_rows(period.number(), next) {
+                // An erased month hands out nothing any more.
+                Err(ReserveError::Erased { .. }) => {}
+                skipped => skipped?,
+            }
         }
         chronicle.finish_erasures()?;
         Ok(chronicle)

@@ -129,6 +129,16 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
         Order::EraseMonth { period, basis } => {
             erased(chronicle.erase_month(month(period)?, &named(basis)?))
         }
+        Order::Withhold { until, .. } | Order::Defer { until, .. }
+            if until != 0 && until <= (app.clock)() / 1000 =>
+        {
+            Err(Problem::bad_request(
+                "`until` lies in the past; name a day to come, in Unix seconds",
+            ))
+        }
+        Order::Defer { until: 0, .. } => Err(Problem::bad_request(
+            "a deferral names the day on which it ends, in Unix seconds",
+        )),
         Order::Withhold {
             entry,
             ground,

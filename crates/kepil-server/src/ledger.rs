@@ -164,13 +164,18 @@ impl Ledger {
         let signer = Signer::from_seed(origin.clone(), log_key.seed());
         let own = signer.verifying_key().clone();
 
+        let has_log = config.data_dir.join("ledger").join("segments").exists();
+        let folder = config.data_dir.join("witness");
+        if has_log && !folder.exists() {
+            return Err(ServeError::Ledger(format!(
+                "there is a log, and {} with the memory of the witness inside the node is gone: this looks like a \
+                 restored copy. Going on from a copy would fork the log. Read it with `kepil replay` or `kepil \
+                 ledger`, and begin a new log under another public_url",
+                folder.display()
+            )));
+        }
         let witness_name = KeyName::new(&format!("{origin}-witness")).map_err(failed)?;
-        let witness = Witness::open(
-            &config.data_dir.join("witness"),
-            &witness_name,
-            vec![own.clone()],
-        )
-        .map_err(failed)?;
+        let witness = Witness::open(&folder, &witness_name, vec![own.clone()]).map_err(failed)?;
         let witness = Arc::new(witness);
         let policy = match &config.ledger.policy {
             Some(path) => std::fs::read_to_string(path).map_err(|e| {
@@ -188,6 +193,9 @@ impl Ledger {
             let wall = Arc::clone(wall);
             Arc::new(move || wall() / 1000)
         };
+        let seen = witness
+            .latest(&origin)
+            .map_or(0, |seen| seen.unverified().size);
         let quorum = Arc::new(Quorum::new(
             parsed,
             Some(witness),
@@ -208,6 +216,14 @@ impl Ledger {
             random: random(),
         })
         .map_err(failed)?;
+        let size = chronicle.reader().size();
+        if size < seen {
+            return Err(ServeError::Ledger(format!(
+                "the witness inside the node has cosigned {seen} entries and the log holds only {size}: it is an old \
+                 copy, and {} entries are missing. Going on from it would fork the log; put the right files back",
+                seen - size
+            )));
+        }
         let since = chronicle.notices().anchor().and_then(|anchor| {
             let own = anchor.gates.iter().find(|(_, key)| *key == public);
             own.map(|(from, _)| *from)

@@ -42,6 +42,12 @@ pub struct Place {
     /// Do not use the keys: the maps and lists of persons are then not checked.
     #[arg(long)]
     without_keys: bool,
+    /// Folder of the keys, if it is not in the data folder.
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// File with the secret that encrypts the keys, if it is not in the data folder.
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
 }
 
 impl Place {
@@ -65,10 +71,19 @@ impl Place {
         if self.without_keys {
             return Ok(None);
         }
-        let config = Config {
+        let mut config = Config {
             data_dir: self.data.clone(),
             ..Config::default()
         };
+        config.ledger.keys_dir.clone_from(&self.keys);
+        config.ledger.root_key.clone_from(&self.root_key);
+        let keys = self.keys.clone().unwrap_or_else(|| self.data.join("keys"));
+        if !keys.is_dir() {
+            return Err(input(format!(
+                "{} holds no keys; name their folder with --keys, or go without with --without-keys",
+                keys.display()
+            )));
+        }
         let keys = kepil_server::ledger::open_keys(&config).map_err(environment)?;
         Ok(Some(Arc::new(KeyBooker::new(Arc::new(keys)))))
     }
