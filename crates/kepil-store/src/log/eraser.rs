@@ -17,6 +17,9 @@ use super::{EraseError, unfinished};
 use crate::disk::{BLOCK_BYTES, Blocks, Disk, SegmentFile};
 use crate::segment::frame::{Frame, Row};
 
+/// Blocks from one that changes to the next that are still written at once.
+const MAX_STEP: usize = 32;
+
 /// Overwrites rows, one caller at a time.
 #[derive(Debug)]
 pub(super) struct Eraser {
@@ -209,8 +212,8 @@ impl OpenSegment {
             }
         }
         touched.dedup();
-        // One write for each run of neighbouring blocks.
-        for run in touched.chunk_by(|before, after| before + 1 == *after) {
+        // A synced write costs more than some blocks that stay as they are.
+        for run in touched.chunk_by(|before, after| after - before <= MAX_STEP) {
             let Some((first, last)) = run.first().zip(run.last()) else {
                 continue;
             };
