@@ -104,6 +104,13 @@ impl Chronicle {
         self.keys.erase_period(period.number())?;
         self.booker.forget(period);
         self.book.forget(period)?;
+        // Saved states of the book hold that month's pseudonyms; the log makes new ones.
+        match std::fs::remove_dir_all(self.folder.join("snapshot")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ChronicleError::Snapshot(error));
+            }
+            _ => {}
+        }
         Ok(erased)
     }
 

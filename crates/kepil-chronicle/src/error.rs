@@ -40,6 +40,9 @@ pub enum ChronicleError {
     /// A row was not wiped from the log's files; its key is destroyed all the same.
     #[error(transparent)]
     Wipe(#[from] WipeError),
+    /// Saved states of the book could not be removed; they hold pseudonyms of the erased month.
+    #[error("erasing a month: the saved states of its book could not be removed")]
+    Snapshot(#[source] std::io::Error),
     /// No fresh random bytes were to be had.
     #[error("sealing an entry: no random bytes are to be had")]
     Random,

@@ -87,6 +87,9 @@ pub const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 /// Default number of entries between snapshots.
 pub const DEFAULT_SNAPSHOT_EVERY: u64 = 5_000_000;
 
+/// Default age of the last map head at which a quiet log says that it is quiet.
+pub const DEFAULT_QUIET_SECS: u64 = 600;
+
 /// Most entries in one request and in one batch.
 pub const MAX_BATCH_ENTRIES: usize = 8192;
 
@@ -129,6 +132,8 @@ pub struct Options {
     pub checkpoint_interval: Duration,
     /// The disk; tests pass one that fails.
     pub disk: Arc<dyn Disk>,
+    /// A log with a book writes a map head at least this often, in seconds, entries or not.
+    pub quiet_secs: u64,
     /// The log is opened to be read: nothing is published, no map head is written.
     pub is_reader: bool,
     /// Vouches for checkpoints before they are published.
@@ -150,6 +155,7 @@ impl Options {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             checkpoint_interval: DEFAULT_CHECKPOINT_INTERVAL,
             disk: Arc::new(DirectDisk),
+            quiet_secs: DEFAULT_QUIET_SECS,
             is_reader: false,
             endorser: None,
             booker: None,
@@ -293,7 +299,7 @@ impl Log {
                 shared.clone(),
                 keeper.clone().map(|keeper| (queue.clone(), keeper)),
                 options.endorser.clone(),
-                options.clock.clone(),
+                (options.clock.clone(), options.quiet_secs),
                 options.disk.clone(),
                 folder.join("log"),
                 options.checkpoint_interval,

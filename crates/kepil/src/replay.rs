@@ -138,7 +138,7 @@ fn replay(
             }
         }
         bar.set_position(next);
-        if bar.is_hidden() {
+        if bar.is_hidden() && next < size {
             eprintln!("{next} of {size} entries");
         }
         if let Some(file) = &args.state {

@@ -157,12 +157,13 @@ fn rebuild(place: &Place, replace: bool, json: bool) -> Result<(), Failure> {
 /// Shows how far a reading has come: a bar on a terminal, plain lines otherwise.
 pub fn progress() -> impl FnMut(u64, u64) {
     let bar = indicatif::ProgressBar::new(0);
-    let mut said = 0;
+    let (mut said, start) = (0, std::time::Instant::now());
     move |done, of| {
         bar.set_length(of);
         bar.set_position(done);
         let tenth = done.saturating_mul(10).checked_div(of).unwrap_or(0);
-        if bar.is_hidden() && tenth > said {
+        // What is done at once needs no words.
+        if bar.is_hidden() && tenth > said && start.elapsed().as_secs() >= 2 {
             said = tenth;
             eprintln!("{tenth}0 %");
         }

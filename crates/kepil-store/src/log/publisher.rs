@@ -30,9 +30,6 @@ const MAX_FILLED: usize = 64;
 /// How long a map head may take; entries before it are being booked meanwhile.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A log with a book publishes a head at least this often, in seconds, entries or not.
-const QUIET_SECS: u64 = 600;
-
 /// The publishing thread.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -59,7 +56,7 @@ impl Publisher {
         shared: Arc<Shared>,
         heads: Option<(Arc<Queue>, Arc<Keeper>)>,
         endorser: Option<Arc<dyn Endorser>>,
-        clock: Clock,
+        (clock, quiet_secs): (Clock, u64),
         disk: Arc<dyn Disk>,
         folder: PathBuf,
         interval: Duration,
@@ -71,6 +68,7 @@ impl Publisher {
             heads,
             endorser,
             clock,
+            quiet_secs,
             disk,
             folder,
             builder,
@@ -117,6 +115,8 @@ struct Work {
     heads: Option<(Arc<Queue>, Arc<Keeper>)>,
     endorser: Option<Arc<dyn Endorser>>,
     clock: Clock,
+    /// Age in seconds at which the last head is followed by another, entries or not.
+    quiet_secs: u64,
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Begins where the snapshot stood with which the log was opened, or empty: then every
@@ -254,7 +254,7 @@ impl Work {
         let Ok(Leaf::MapHead(head)) = Leaf::parse(&self.last_leaf) else {
             return false;
         };
-        (self.clock)() / 1000 > head.time.saturating_add(QUIET_SECS)
+        (self.clock)() / 1000 > head.time.saturating_add(self.quiet_secs)
     }
 
     /// Keeps the first checkpoint that proves a closed month: no later one can be made again.

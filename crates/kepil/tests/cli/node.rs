@@ -21,8 +21,8 @@ fn demo() -> (TempDir, String) {
     (dir, place)
 }
 
-/// The only file below a folder whose path contains a text.
-fn find(folder: &Path, part: &str) -> PathBuf {
+/// The partial tile of a log of this size below a folder, whose path contains a text.
+fn find(folder: &Path, part: &str, size: u64) -> PathBuf {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(f) = folders.pop() {
@@ -30,7 +30,8 @@ fn find(folder: &Path, part: &str) -> PathBuf {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.display().to_string().contains(part) {
+            } else if path.display().to_string().contains(part) && path.ends_with(size.to_string())
+            {
                 found.push(path);
             }
         }
@@ -75,7 +76,7 @@ fn a_ledger_left_by_the_demo_verifies_until_a_byte_is_changed() {
     kepil(&["ledger", "verify", &place, "--key", key.trim()]).ended(0);
 
     for part in ["tile/entries/", "tile/0/"] {
-        let tile = find(&log, part);
+        let tile = find(&log, part, head["size"].as_u64().unwrap());
         let name = tile.strip_prefix(&log).unwrap().display().to_string();
         with_changed_byte(&tile, 40, || {
             kepil(&["ledger", "verify", &place])
@@ -125,8 +126,7 @@ fn a_receipt_is_checked_alone_and_against_its_log() {
     let key = key.trim();
     kepil(&["ledger", "receipt", &receipt, "--key", key])
         .ended(0)
-        .says("The receipt holds")
-        .says("opens to this record");
+        .says("The receipt holds");
     kepil(&["ledger", "receipt", &receipt, "--log", &place])
         .ended(0)
         .says("In the log");
@@ -135,8 +135,8 @@ fn a_receipt_is_checked_alone_and_against_its_log() {
         .json();
     assert_eq!(json["valid"], true);
     assert_eq!(json["in_log"]["findings"], serde_json::json!([]));
-    let record: Value = serde_json::from_str(json["record"].as_str().unwrap()).unwrap();
-    assert!(record["verdict"].is_string());
+    // Whoever asked gets no record: it would hold the person's pseudonym of the month.
+    assert_eq!(json["record"], Value::Null);
     // An answer of the gate that holds a receipt does as well.
     let text = fs::read_to_string(&receipt).unwrap();
     let answer = file(
@@ -335,7 +335,7 @@ fn a_served_node_reloads_at_a_hangup_and_stops_at_a_signal() {
     );
     kepil(&["serve", "--config", &other])
         .ended(3)
-        .says("another process has the log open");
+        .says("another process uses it");
 
     let register = dir.path().join("data/register.json");
     fs::write(&register, "{").unwrap();
