@@ -261,8 +261,8 @@ impl Chronicle {
     /// A row nobody used, with its key.
     fn reserve(&self, period: Period) -> Result<(RowPlace, [u8; 32]), ChronicleError> {
         loop {
-            let rows = self.keys.reserve_rows(period.number(), 1)?;
-            for (row, key) in rows.filter(|(row, _)| *row != BOOKING_ROW) {
+            let mut rows = self.keys.reserve_rows(period.number(), 1)?;
+            if let Some((row, key)) = rows.find(|(row, _)| *row != BOOKING_ROW) {
                 return Ok((RowPlace { period, row }, *key.as_bytes()));
             }
         }

@@ -298,11 +298,8 @@ impl Log {
             Publisher::start(
                 shared.clone(),
                 keeper.clone().map(|keeper| (queue.clone(), keeper)),
-                options.endorser.clone(),
-                (options.clock.clone(), options.quiet_secs),
-                options.disk.clone(),
+                &options,
                 folder.join("log"),
-                options.checkpoint_interval,
                 (recovered.builder, snapshotter),
             )
         };

@@ -68,7 +68,8 @@ fn an_erased_row_is_gone_and_everything_else_still_verifies() {
     assert_eq!(chronicle.erase_rows(&[indexes[4]], "again").unwrap(), None);
 
     chronicle.publish().unwrap();
-    for chronicle in [&chronicle] {
+    {
+        let chronicle = &chronicle;
         let list = list_of(chronicle, "asel", period(), NOW, Some(&before.memory)).unwrap();
         assert_eq!(
             (list.count, list.shown, list.erased, list.not_opened),

@@ -19,7 +19,7 @@ use super::queue::Queue;
 use super::reader::Reader;
 use super::snapshotter::Snapshotter;
 use super::state::{Cut, Shared};
-use super::{Clock, Endorser, OpenError, PublishError};
+use super::{Clock, Endorser, OpenError, Options, PublishError};
 use crate::disk::Disk;
 use crate::durable;
 use crate::source::DirSource;
@@ -55,21 +55,18 @@ impl Publisher {
     pub(super) fn start(
         shared: Arc<Shared>,
         heads: Option<(Arc<Queue>, Arc<Keeper>)>,
-        endorser: Option<Arc<dyn Endorser>>,
-        (clock, quiet_secs): (Clock, u64),
-        disk: Arc<dyn Disk>,
+        options: &Options,
         folder: PathBuf,
-        interval: Duration,
         (builder, snapshotter): (TileBuilder, Snapshotter),
     ) -> Result<Self, OpenError> {
         let (orders, ordered) = mpsc::channel();
         let mut work = Work {
             shared,
             heads,
-            endorser,
-            clock,
-            quiet_secs,
-            disk,
+            endorser: options.endorser.clone(),
+            clock: options.clock.clone(),
+            quiet_secs: options.quiet_secs,
+            disk: options.disk.clone(),
             folder,
             builder,
             snapshotter,
@@ -77,6 +74,7 @@ impl Publisher {
             published: None,
             last_leaf: Vec::new(),
         };
+        let interval = options.checkpoint_interval;
         let thread = thread::Builder::new()
             .name("kepil-log-publish".to_owned())
             .spawn(move || {
