@@ -1,6 +1,7 @@
 //! The shell around the gate: HTTP, tokens, registers, the ledger, the start page.
 
 pub mod admin;
+pub mod answer;
 pub mod app;
 pub mod audit;
 pub mod authzen;

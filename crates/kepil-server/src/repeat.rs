@@ -130,7 +130,7 @@ fn recorded(
     }
     let scene = law.gate.scene_of(&record).map_err(|_| broken())?;
     let decision = law.gate.decide(scene.clone());
-    let answer = evaluate::answer(app, law, &scene, &decision, caller.lang, index, &receipt)?;
+    let answer = crate::answer::answer(app, law, &scene, &decision, caller.lang, index, &receipt)?;
     Ok((answer, evaluate::answered(app, &decision) == Verdict::Ok))
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn recorded_many(
             .map_err(Clone::clone)
             .and_then(|e| evaluate::scene(&law, caller, e, app.now()).map(|_| ()));
         let (answer, permitted) = match understood {
-            Err(e) => (evaluate::failed(&e), false),
+            Err(e) => (crate::answer::failed(&e), false),
             Ok(()) => recorded(app, &law, *left.next().ok_or_else(other)?, caller)?,
         };
         answers.push(answer);

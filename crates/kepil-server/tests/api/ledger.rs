@@ -1,8 +1,7 @@
 //! The proof: receipts, tiles over HTTP, and a disk that is full, read-only or somebody else's.
 
-use crate::support::{
-    GATE, MANY, Node, ONE, Play, Stage, config, decisions, index, open_only, receipt,
-};
+use crate::entries::decisions;
+use crate::support::{GATE, MANY, Node, ONE, Play, Stage, config, index, open_only, receipt};
 use kepil_ledger::receipt::{Receipt, RecordCheck};
 use kepil_ledger::verify;
 use serde_json::{Value, json};

@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod bad_values;
 #[cfg(test)]
+mod entries;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod ledger;

@@ -201,7 +201,7 @@ impl ByPack for kepil_server::App {
             if self.ledger.chronicle.open_row(&entry).is_err() {
                 continue;
             }
-            let pack = crate::support::record(self, entry.index).pack;
+            let pack = crate::entries::record(self, entry.index).pack;
             match out.iter_mut().find(|(p, _)| *p == pack) {
                 Some((_, n)) => *n += 1,
                 None => out.push((pack, 1)),

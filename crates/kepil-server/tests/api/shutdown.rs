@@ -1,6 +1,7 @@
 //! Stopping: what is under way is answered, the log is closed, and everything stands there later.
 
-use crate::support::{Node, ONE, Play, Reply, Stage, config, decisions, index, open_only, receipt};
+use crate::entries::decisions;
+use crate::support::{Node, ONE, Play, Reply, Stage, config, index, open_only, receipt};
 use serde_json::Value;
 use std::net::TcpStream;
 

@@ -8,12 +8,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kepil_gate::baseline::Baselines;
 use kepil_gate::case::Case;
 use kepil_gate::patch::documents;
-use kepil_gate::record::Record;
 use kepil_gate::{Gate, Scene};
 use kepil_law::pack::{Options, load};
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::receipt::Receipt;
-use kepil_ledger::record::RecordKind;
 use kepil_ledger::tile::{SourceError, TileSource};
 use kepil_server::app::Clock;
 use kepil_server::config::{LawConfig, LedgerConfig};
@@ -42,25 +40,6 @@ const AUDITOR_TOKEN_SHA256: &str =
     "031b20734ba99c8cc3d6c9fd81a69dbd6e6c735fbb68f785d1da9d38bfeba960";
 /// Wall time at the start of every test, seconds.
 pub const WALL_SECS: u64 = 1_790_000_000;
-
-/// Decisions in the log of a node.
-pub fn decisions(app: &App) -> u64 {
-    let chronicle = &app.ledger.chronicle;
-    let is_decision = |entry: &kepil_store::log::Entry| {
-        chronicle
-            .open_row(entry)
-            .is_ok_and(|open| open.row.record.facts.kind == RecordKind::Access)
-    };
-    let entries = chronicle.reader().records(0).map(Result::unwrap);
-    entries.filter(is_decision).count() as u64
-}
-
-/// A decision's record in the log of a node.
-pub fn record(app: &App, index: u64) -> Record {
-    let chronicle = &app.ledger.chronicle;
-    let payload = chronicle.payload(&chronicle.row(index).unwrap()).unwrap();
-    kepil_chronicle::record_of(&payload).unwrap()
-}
 
 /// The gate the tests compare with.
 pub static GATE: LazyLock<Gate> = LazyLock::new(|| {
@@ -516,32 +495,6 @@ impl Node {
             .ok()
     }
 
-    /// Decisions in the log.
-    pub fn entries(&self) -> u64 {
-        decisions(&self.app)
-    }
-
-    /// Place of an answer's decision among the decisions of the log.
-    pub fn place(&self, answer: &Value) -> u64 {
-        let chronicle = &self.app.ledger.chronicle;
-        let before = chronicle.reader().records(0).map(Result::unwrap);
-        let before = before.take_while(|entry| entry.index < index(answer));
-        let is_decision = |entry: &kepil_store::log::Entry| {
-            matches!(entry.leaf, kepil_ledger::entry::Leaf::Access(_))
-        };
-        before.filter(is_decision).count() as u64
-    }
-
-    /// Leaves in the log: decisions, and what the log says of itself.
-    pub fn leaves(&self) -> u64 {
-        self.app.ledger.chronicle.reader().size()
-    }
-
-    /// The record of an answer's decision, opened with the node's keys.
-    pub fn record(&self, answer: &Value) -> Record {
-        record(&self.app, index(answer))
-    }
-
     /// The value of a metric.
     pub fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").text();
@@ -560,29 +513,6 @@ impl Node {
 
     pub fn publish(&self) {
         self.app.ledger.chronicle.publish().unwrap();
-    }
-
-    /// A request of a person with the own secret.
-    pub fn of_person(&self, person: &str, path: &str) -> Call {
-        let keys = self
-            .app
-            .ledger
-            .chronicle
-            .person(&format!("person:{person}"));
-        let time = WALL_SECS.to_string();
-        let mac = kepil_server::my::code(keys.unwrap().request_key(), path, &time);
-        let value = format!("Kepil-Person subject=\"{person}\", time=\"{time}\", mac=\"{mac}\"");
-        self.call("get", path).header("authorization", &value)
-    }
-
-    /// A request of the operator.
-    pub fn operator(&self, order: &Value) -> Reply {
-        let path = self.app.config.data_dir.join("operator.token");
-        let token = std::fs::read_to_string(path).unwrap();
-        self.call("post", "/admin/v1/orders")
-            .token(token.trim())
-            .json(order)
-            .send()
     }
 
     /// The log's key, as the node says it.
