@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kepil_ledger::checkpoint::Checkpoint;
+use kepil_ledger::checkpoint::{self, Checkpoint};
 use kepil_ledger::note::Signer;
 use kepil_ledger::tile::{TileBuilder, TileError, TilePath};
 use kepil_ledger::verify::CHECKPOINT_PATH;
@@ -29,6 +29,9 @@ pub(crate) const NAME: &str = "rebuild";
 
 /// What is compared, and replaced as a whole.
 const FOLDERS: [&str; 2] = ["log", "book"];
+
+/// What a node puts beside the published log, so that a copy can be checked on its own.
+const BESIDE: [&str; 3] = ["key", "policy", "anchor"];
 
 /// What a rebuild found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +151,7 @@ pub fn rebuild(
         .map(|(books, booker)| Keeper::new(booker, books));
     let shared = Arc::new(Shared::new(segments, signer, &recovered, keeper.is_some()));
     let builder = publish(&shared, &recovered, &made.join("log"))?;
+    keep_foreign(&folder.join("log"), &made.join("log"))?;
 
     let mut report = RebuildReport {
         entries: recovered.frontier.size(),
@@ -183,6 +187,32 @@ pub fn rebuild(
         report.is_replaced = true;
     }
     Ok(report)
+}
+
+/// Takes over what entries cannot make: what the node put beside them, and the signatures of
+/// others under the checkpoint.
+fn keep_foreign(public: &Path, made: &Path) -> Result<(), RebuildError> {
+    let take = |name: &str| {
+        let (from, to) = (public.join(name), made.join(name));
+        match fs::copy(&from, to) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(RebuildError::File { path: from, source })
+            }
+            _ => Ok(()),
+        }
+    };
+    for name in BESIDE {
+        take(name)?;
+    }
+    let text = |folder: &Path| {
+        let bytes = fs::read(folder.join(CHECKPOINT_PATH)).ok()?;
+        let signed = checkpoint::parse(&bytes).ok()?;
+        Some(signed.note().text().to_owned())
+    };
+    match (text(public), text(made)) {
+        (Some(stands), Some(own)) if stands == own => take(CHECKPOINT_PATH),
+        _ => Ok(()),
+    }
 }
 
 /// Writes tiles, bundles and checkpoint as they were published last.

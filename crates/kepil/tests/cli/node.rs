@@ -365,7 +365,7 @@ fn a_served_node_reloads_at_a_hangup_and_stops_at_a_signal() {
         &dir.path().join("data").display().to_string(),
     ])
     .ended(0)
-    .says("0 entries");
+    .says("Everything holds");
 }
 
 #[test]
