@@ -1,11 +1,11 @@
 //! The chronicle itself: opening, recording, reading.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kepil_keys::random::Random;
-use kepil_keys::store::KeyStore;
+use kepil_keys::store::{KeyStore, ReserveError};
 use kepil_ledger::anchor::Anchor;
 use kepil_ledger::entry::Leaf;
 use kepil_ledger::payload::{self, Payload};
@@ -97,7 +97,9 @@ impl Chronicle {
         };
         // Row numbers are set aside before the log fills the disk with segments to come.
         let period = Period::of_ms((options.clock)());
-        settings.keys.reserve_rows(period.number(), 1)?;
+        for period in [period, Period::LAST] {
+            settings.keys.reserve_rows(period.number(), 1)?;
+        }
         let log = Log::open(&settings.folder, options)?;
         let book = log.book().ok_or(ChronicleError::NotPublished)?;
         let chronicle = Self {
@@ -113,8 +115,22 @@ impl Chronicle {
             notices: RwLock::default(),
             known: Mutex::default(),
         };
+        // A state of the keys that was put back may not know the newest rows; the log does.
+        let mut rows: BTreeMap<Period, u64> = BTreeMap::new();
         for entry in chronicle.reader.records(0) {
-            chronicle.notice(&entry?)?;
+            let entry = entry?;
+            if let Some(place) = RowPlace::parse(&entry.booking) {
+                let next = rows.entry(place.period).or_default();
+                *next = place.row.saturating_add(1).max(*next);
+            }
+            chronicle.notice(&entry)?;
+        }
+        for (period, next) in rows {
+            match chronicle.keys.skip_rows(period.number(), next) {
+                // An erased month hands out nothing any more.
+                Err(ReserveError::Erased { .. }) => {}
+                skipped => skipped?,
+            }
         }
         chronicle.finish_erasures()?;
         Ok(chronicle)
@@ -297,15 +313,9 @@ impl Chronicle {
         })
     }
 
-    /// Seals the private side of a notice.
-    pub(crate) fn seal_notice(
-        &self,
-        leaf: Leaf,
-        row: &NoticeRow,
-        now_ms: u64,
-    ) -> Result<Draft, ChronicleError> {
-        let period = self.book.period_for(now_ms);
-        let (place, key) = self.reserve(period)?;
+    /// Seals the private side of a notice, under a key that no erasure of a month destroys.
+    pub(crate) fn seal_notice(&self, leaf: Leaf, row: &NoticeRow) -> Result<Draft, ChronicleError> {
+        let (place, key) = self.reserve(Period::LAST)?;
         let bytes = serde_json::to_vec(row).unwrap_or_default();
         Ok(Draft {
             leaf,
@@ -340,13 +350,8 @@ impl Chronicle {
     }
 
     /// Records a notice and takes it into the view.
-    pub(crate) fn record_notice(
-        &self,
-        leaf: &Leaf,
-        row: NoticeRow,
-        now_ms: u64,
-    ) -> Result<u64, ChronicleError> {
-        let draft = self.seal_notice(leaf.clone(), &row, now_ms)?;
+    pub(crate) fn record_notice(&self, leaf: &Leaf, row: NoticeRow) -> Result<u64, ChronicleError> {
+        let draft = self.seal_notice(leaf.clone(), &row)?;
         let tickets = self.appender.append_blocking(vec![draft])?;
         let index = tickets.first().map_or(0, Ticket::index);
         self.notices_mut().take(index, leaf, Some(row));
@@ -358,7 +363,7 @@ impl Chronicle {
     /// # Errors
     ///
     /// When it cannot be recorded.
-    pub fn anchor(&self, anchor: &Anchor, now_ms: u64) -> Result<(), ChronicleError> {
+    pub fn anchor(&self, anchor: &Anchor) -> Result<(), ChronicleError> {
         if self.notices().anchor.as_ref() == Some(anchor) {
             return Ok(());
         }
@@ -366,7 +371,7 @@ impl Chronicle {
             basis: anchor.to_string(),
             ..NoticeRow::default()
         };
-        self.record_notice(&Leaf::PolicyAnchor(anchor.hash()), row, now_ms)?;
+        self.record_notice(&Leaf::PolicyAnchor(anchor.hash()), row)?;
         Ok(())
     }
 

@@ -36,7 +36,6 @@ impl Chronicle {
         &self,
         indexes: &[u64],
         basis: &str,
-        now_ms: u64,
     ) -> Result<Option<Erased>, ChronicleError> {
         let mut wanted = BTreeSet::new();
         for index in indexes {
@@ -51,7 +50,7 @@ impl Chronicle {
                 wanted.insert(*index);
             }
         }
-        self.erase(ErasureDegree::Row, wanted, basis, now_ms)
+        self.erase(ErasureDegree::Row, wanted, basis)
     }
 
     /// Erases a person's key and all rows about the person: the whole history.
@@ -63,7 +62,6 @@ impl Chronicle {
         &self,
         subject: &str,
         basis: &str,
-        now_ms: u64,
     ) -> Result<Option<Erased>, ChronicleError> {
         let generation = self.keys.person(subject)?.generation;
         let person = self.person(subject)?;
@@ -72,7 +70,7 @@ impl Chronicle {
             let uses = self.book.entries(period, &person.tag(period))?;
             wanted.extend(uses.iter().map(|entry| entry.index));
         }
-        let erased = self.erase(ErasureDegree::Person, wanted, basis, now_ms)?;
+        let erased = self.erase(ErasureDegree::Person, wanted, basis)?;
         self.keys.erase_person(subject, generation)?;
         self.forget_person(subject);
         Ok(erased)
@@ -87,7 +85,6 @@ impl Chronicle {
         &self,
         period: Period,
         basis: &str,
-        now_ms: u64,
     ) -> Result<Option<Erased>, ChronicleError> {
         if self.book.closing(period).is_none() {
             return Err(ChronicleError::OpenMonth { period });
@@ -103,7 +100,7 @@ impl Chronicle {
                 wanted.insert(entry.index);
             }
         }
-        let erased = self.erase(ErasureDegree::Month, wanted, basis, now_ms)?;
+        let erased = self.erase(ErasureDegree::Month, wanted, basis)?;
         self.keys.erase_period(period.number())?;
         self.booker.forget(period);
         self.book.forget(period)?;
@@ -115,7 +112,6 @@ impl Chronicle {
         degree: ErasureDegree,
         wanted: BTreeSet<u64>,
         basis: &str,
-        now_ms: u64,
     ) -> Result<Option<Erased>, ChronicleError> {
         let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
             return Ok(None);
@@ -134,7 +130,7 @@ impl Chronicle {
             basis: basis.to_owned(),
             rows: wanted.iter().copied().collect(),
         };
-        let notice = self.record_notice(&leaf, row, now_ms)?;
+        let notice = self.record_notice(&leaf, row)?;
         self.destroy(&wanted)?;
         Ok(Some(Erased { notice, rows }))
     }

@@ -20,7 +20,6 @@ impl Chronicle {
         kind: KeepingKind,
         until: u64,
         ground: &str,
-        now_ms: u64,
     ) -> Result<u64, ChronicleError> {
         if self.reader.record(index)?.leaf.chained().is_none() {
             return Err(ChronicleError::NotThat {
@@ -40,6 +39,6 @@ impl Chronicle {
             basis: ground.to_owned(),
             rows: Vec::new(),
         };
-        self.record_notice(&leaf, row, now_ms)
+        self.record_notice(&leaf, row)
     }
 }

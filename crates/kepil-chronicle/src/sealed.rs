@@ -18,7 +18,7 @@ impl Chronicle {
     ///
     /// # Errors
     ///
-    /// When a sealed row cannot be read or a new entry cannot be recorded.
+    /// When a new entry cannot be recorded.
     pub async fn open_due(&self, now_ms: u64) -> Result<Vec<u64>, ChronicleError> {
         let due = self.notices().due(now_ms / 1000);
         let mut opened = Vec::with_capacity(due.len());
@@ -27,9 +27,19 @@ impl Chronicle {
                 Ok(row) => row,
                 // Erased on a court's order: there is nothing left to show.
                 Err(ChronicleError::Erased) => continue,
-                Err(error) => return Err(error),
+                // One that is damaged must not keep the others shut; it stays overdue, and counted.
+                Err(error) => {
+                    tracing::error!(entry = sealed, error = %error, "a sealed entry cannot be opened");
+                    continue;
+                }
             };
-            let mut payload = self.payload(&row)?;
+            let mut payload = match self.payload(&row) {
+                Ok(payload) => payload,
+                Err(error) => {
+                    tracing::error!(entry = sealed, error = %error, "a sealed entry cannot be opened");
+                    continue;
+                }
+            };
             payload.kind = PayloadKind::Opened;
             payload.sealed = Some(sealed);
             let event = Event {
@@ -51,13 +61,7 @@ impl Chronicle {
     /// # Errors
     ///
     /// When it is not sealed any more, the month is not later, or it cannot be recorded.
-    pub fn extend(
-        &self,
-        sealed: u64,
-        embargo: Period,
-        order: &str,
-        now_ms: u64,
-    ) -> Result<u64, ChronicleError> {
+    pub fn extend(&self, sealed: u64, embargo: Period, order: &str) -> Result<u64, ChronicleError> {
         let not_that = |why| ChronicleError::NotThat { index: sealed, why };
         let state = self
             .notices()
@@ -82,6 +86,6 @@ impl Chronicle {
             basis: order.to_owned(),
             rows: Vec::new(),
         };
-        self.record_notice(&leaf, row, now_ms)
+        self.record_notice(&leaf, row)
     }
 }

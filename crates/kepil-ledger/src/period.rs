@@ -23,6 +23,9 @@ pub const LINGER_SECS: u64 = 7 * DAY_SECS;
 pub struct Period(u32);
 
 impl Period {
+    /// The last month there is: no log ever comes to it.
+    pub const LAST: Self = Self(999_912);
+
     /// Reads the number of a month, `None` for one that does not exist.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
@@ -41,7 +44,7 @@ impl Period {
         u32::try_from(year * 100 + month)
             .ok()
             .and_then(Self::new)
-            .unwrap_or(Self(999_912))
+            .unwrap_or(Self::LAST)
     }
 
     /// The month of a moment in Unix milliseconds.

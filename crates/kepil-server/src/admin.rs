@@ -105,7 +105,6 @@ pub(crate) async fn act(
 
 fn done(app: &App, order: Order) -> Result<Value, Problem> {
     let chronicle = &app.ledger.chronicle;
-    let now = (app.clock)();
     let month = |number: u32| {
         Period::new(number)
             .ok_or_else(|| Problem::bad_request("a month is written as a number such as 202611"))
@@ -122,33 +121,39 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
     };
     match order {
         Order::EraseRows { entries, basis } => {
-            erased(chronicle.erase_rows(&entries, &named(basis)?, now))
+            erased(chronicle.erase_rows(&entries, &named(basis)?))
         }
         Order::ErasePerson { person, basis } => {
-            erased(chronicle.erase_person(&format!("person:{person}"), &named(basis)?, now))
+            erased(chronicle.erase_person(&format!("person:{person}"), &named(basis)?))
         }
         Order::EraseMonth { period, basis } => {
-            erased(chronicle.erase_month(month(period)?, &named(basis)?, now))
+            erased(chronicle.erase_month(month(period)?, &named(basis)?))
         }
+        Order::Withhold { until, .. } | Order::Defer { until, .. }
+            if until != 0 && until <= (app.clock)() / 1000 =>
+        {
+            Err(Problem::bad_request(
+                "`until` lies in the past; name a day to come, in Unix seconds",
+            ))
+        }
+        Order::Defer { until: 0, .. } => Err(Problem::bad_request(
+            "a deferral names the day on which it ends, in Unix seconds",
+        )),
         Order::Withhold {
             entry,
             ground,
             until,
-        } => {
-            noticed(chronicle.keep_back(entry, KeepingKind::Withheld, until, &named(ground)?, now))
-        }
+        } => noticed(chronicle.keep_back(entry, KeepingKind::Withheld, until, &named(ground)?)),
         Order::Defer {
             entry,
             ground,
             until,
-        } => {
-            noticed(chronicle.keep_back(entry, KeepingKind::Deferred, until, &named(ground)?, now))
-        }
+        } => noticed(chronicle.keep_back(entry, KeepingKind::Deferred, until, &named(ground)?)),
         Order::Extend {
             entry,
             until_month,
             order,
-        } => noticed(chronicle.extend(entry, month(until_month)?, &named(order)?, now)),
+        } => noticed(chronicle.extend(entry, month(until_month)?, &named(order)?)),
         Order::PersonKey { person } => {
             let person = chronicle
                 .keys()

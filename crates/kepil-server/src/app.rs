@@ -13,6 +13,7 @@ use kepil_gate::record::Record;
 use kepil_ledger::entry::{KeepingKind, Leaf};
 use kepil_ledger::hash::Hash;
 use kepil_ledger::payload::{Payload, PayloadKind};
+use kepil_ledger::record::DecisionCode;
 use kepil_terms::Instant;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -156,7 +157,8 @@ impl App {
             let Ok(payload) = chronicle.payload(&open) else {
                 continue;
             };
-            self.take_payload(entry.index, &open.subject, &entry.leaf, &payload);
+            let decision = open.row.record.facts.decision;
+            self.take_payload(entry.index, &open.subject, decision, &entry.leaf, &payload);
             if payload.deferred_until.is_some() && matches!(entry.leaf, Leaf::Access(_)) {
                 deferred.push((entry.index, payload.clone()));
             }
@@ -199,17 +201,25 @@ impl App {
             return Ok(());
         }
         let kind = KeepingKind::Deferred;
-        let now = (self.clock)();
         self.ledger
             .chronicle
-            .keep_back(index, kind, until, &payload.order, now)?;
+            .keep_back(index, kind, until, &payload.order)?;
         Ok(())
     }
 
     /// Keeps count of permitted uses and their outcomes.
-    pub fn take_payload(&self, index: u64, subject: &str, leaf: &Leaf, payload: &Payload) {
+    pub fn take_payload(
+        &self,
+        index: u64,
+        subject: &str,
+        decision: DecisionCode,
+        leaf: &Leaf,
+        payload: &Payload,
+    ) {
         match payload.kind {
-            PayloadKind::Decision if payload.verdict == "ok" && matches!(leaf, Leaf::Access(_)) => {
+            PayloadKind::Decision
+                if decision == DecisionCode::Permit && matches!(leaf, Leaf::Access(_)) =>
+            {
                 let intent = Intent {
                     subject: subject.to_owned(),
                     system: payload.system.clone(),

@@ -16,7 +16,7 @@ use kepil_law::catalogue::TestDef;
 use kepil_law::vocab::bit;
 use kepil_ledger::period::Period;
 use kepil_ledger::receipt::Receipt;
-use kepil_ledger::record::RecordKind;
+use kepil_ledger::record::{DecisionCode, RecordKind};
 use kepil_store::log::AppendError;
 use kepil_terms::{Instant, Lang, Verdict};
 use serde::{Serialize, Serializer};
@@ -452,8 +452,14 @@ pub async fn one(app: &App, caller: &Caller<'_>, e: &Evaluation<'_>) -> Result<S
 }
 
 /// The event of a decision: sealed where the order it rests on says so.
-fn event(decided: &Decided) -> Event {
+fn event(app: &App, decided: &Decided) -> Event {
     let mut event = Event::decision(&decided.record);
+    // What the caller is told, with the confidence floor where it is on.
+    event.decision = match answered(app, &decided.decision) {
+        Verdict::Ok => DecisionCode::Permit,
+        Verdict::Human => DecisionCode::Human,
+        Verdict::Deny => DecisionCode::Deny,
+    };
     let Some(order) = &decided.order else {
         return event;
     };
@@ -496,7 +502,7 @@ async fn record(
     caller: &Caller<'_>,
     decided: Vec<Result<Decided, String>>,
 ) -> Result<Vec<String>, Problem> {
-    let events: Vec<Event> = decided.iter().flatten().map(event).collect();
+    let events: Vec<Event> = decided.iter().flatten().map(|d| event(app, d)).collect();
     let start = Timer::now();
     let tickets = if events.is_empty() {
         Vec::new()
@@ -525,7 +531,13 @@ async fn record(
                 )
             })?;
         }
-        app.take_payload(ticket.index(), &event.subject, ticket.leaf(), payload);
+        app.take_payload(
+            ticket.index(),
+            &event.subject,
+            event.decision,
+            ticket.leaf(),
+            payload,
+        );
     }
     let release = release(app, law, &decided);
     if let Some(last) = tickets.last() {

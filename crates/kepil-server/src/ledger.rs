@@ -10,7 +10,7 @@ use kepil_keys::file::FileVault;
 use kepil_keys::random::Random;
 use kepil_keys::store::KeyStore;
 use kepil_ledger::anchor::{Anchor, policy_hash};
-use kepil_ledger::note::{KeyName, Signer};
+use kepil_ledger::note::{KeyName, Signer, VerifyingKey};
 use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::policy::Policy;
 use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind};
@@ -127,7 +127,14 @@ pub fn open_chronicle(config: &Config, clock: &Clock) -> Result<Chronicle, Serve
     let keys = Arc::new(open_keys(config)?);
     let log_key = key_file(&config.data_dir.join("log.key"))?;
     let gate_key = key_file(&config.data_dir.join("gate.key"))?;
-    let mut log = Options::new(origin(config)?, *log_key.seed(), Arc::clone(clock));
+    // The log's own word about its name: a copy may be read under another address.
+    let named = std::fs::read_to_string(folder(config).join("log").join("key")).ok();
+    let named = named.and_then(|text| VerifyingKey::parse(text.trim()).ok());
+    let name = match named {
+        Some(key) => key.name().clone(),
+        None => origin(config)?,
+    };
+    let mut log = Options::new(name, *log_key.seed(), Arc::clone(clock));
     log.is_reader = true;
     Chronicle::open(Settings {
         folder: folder(config),
@@ -157,13 +164,18 @@ impl Ledger {
         let signer = Signer::from_seed(origin.clone(), log_key.seed());
         let own = signer.verifying_key().clone();
 
+        let has_log = config.data_dir.join("ledger").join("segments").exists();
+        let folder = config.data_dir.join("witness");
+        if has_log && !folder.exists() {
+            return Err(ServeError::Ledger(format!(
+                "there is a log, and {} with the memory of the witness inside the node is gone: this looks like a \
+                 restored copy. Going on from a copy would fork the log. Read it with `kepil replay` or `kepil \
+                 ledger`, and begin a new log under another public_url",
+                folder.display()
+            )));
+        }
         let witness_name = KeyName::new(&format!("{origin}-witness")).map_err(failed)?;
-        let witness = Witness::open(
-            &config.data_dir.join("witness"),
-            &witness_name,
-            vec![own.clone()],
-        )
-        .map_err(failed)?;
+        let witness = Witness::open(&folder, &witness_name, vec![own.clone()]).map_err(failed)?;
         let witness = Arc::new(witness);
         let policy = match &config.ledger.policy {
             Some(path) => std::fs::read_to_string(path).map_err(|e| {
@@ -181,6 +193,9 @@ impl Ledger {
             let wall = Arc::clone(wall);
             Arc::new(move || wall() / 1000)
         };
+        let seen = witness
+            .latest(&origin)
+            .map_or(0, |seen| seen.unverified().size);
         let quorum = Arc::new(Quorum::new(
             parsed,
             Some(witness),
@@ -201,6 +216,14 @@ impl Ledger {
             random: random(),
         })
         .map_err(failed)?;
+        let size = chronicle.reader().size();
+        if size < seen {
+            return Err(ServeError::Ledger(format!(
+                "the witness inside the node has cosigned {seen} entries and the log holds only {size}: it is an old \
+                 copy, and {} entries are missing. Going on from it would fork the log; put the right files back",
+                seen - size
+            )));
+        }
         let since = chronicle.notices().anchor().and_then(|anchor| {
             let own = anchor.gates.iter().find(|(_, key)| *key == public);
             own.map(|(from, _)| *from)
@@ -220,7 +243,7 @@ impl Ledger {
             let from = if anchor.gates.is_empty() { 0 } else { clock() };
             anchor.gates.push((from, public));
         }
-        chronicle.anchor(&anchor, clock()).map_err(failed)?;
+        chronicle.anchor(&anchor).map_err(failed)?;
         Ok(Self {
             chronicle: Arc::new(chronicle),
             quorum,

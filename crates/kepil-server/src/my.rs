@@ -100,9 +100,7 @@ pub(crate) async fn months(
         }));
     }
     let counters = chronicle.notices().counters((app.clock)() / 1000);
-    Ok(Json(
-        json!({"months": months, "sealed_in_the_country": counters}),
-    ))
+    Ok(Json(json!({"months": months, "log_counters": counters})))
 }
 
 /// Which rows a proof opens.

@@ -11,6 +11,7 @@ use crate::routes;
 use arc_swap::ArcSwap;
 use kepil_gate::Gate;
 use kepil_law::pack::{File, Options as PackOptions, load};
+use kepil_store::log::{CloseError, PublishError};
 use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
 use std::path::Path;
@@ -201,6 +202,11 @@ pub async fn serve(
     served?;
     match closed {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(CloseError::Publish(PublishError::NotEndorsed { reason }))) => {
+            // Everything is recorded; the next start publishes it when the quorum is back.
+            tracing::warn!(%reason, "stopped while the last checkpoint waits for its quorum");
+            Ok(())
+        }
         Ok(Err(e)) => {
             let cause = e.source().map(|s| format!(": {s}")).unwrap_or_default();
             Err(ServeError::Ledger(format!("{e}{cause}")))

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use kepil_ledger::note::VerifyingKey;
 
 use crate::draft::Booker;
-use crate::log::unfinished;
+use crate::log::{rebuild, unfinished};
 use books::Books;
 use public::Public;
 use report::Findings;
@@ -93,6 +93,11 @@ fn others(folder: &Path, has_booker: bool, findings: &mut Findings) {
         unfinished::NAME,
     ];
     for name in names(folder, Path::new(""), findings) {
+        if name == Path::new(rebuild::NAME) {
+            let meaning = "read models whose making was interrupted".to_owned();
+            findings.add(FindingKind::Leftover, &name, None, None, meaning);
+            continue;
+        }
         if !known.iter().any(|known| Path::new(known) == name) {
             findings.unknown(&name);
         }

@@ -13,6 +13,7 @@ pub mod log;
 pub mod snapshot;
 pub mod source;
 
+mod compare;
 mod durable;
 mod segment;
 mod wait;

@@ -13,6 +13,7 @@
 //! DIR/log/tile/...         ... and tlog-tiles
 //! DIR/book/*.uses          with a book: each person's list of entries; secret
 //! DIR/snapshot/*/...       where everything stood, for a quick opening; secret
+//! DIR/rebuild              while [`rebuild`] makes the read models again
 //! DIR/erasing              while rows are being erased: which ones
 //! ```
 //!
@@ -29,6 +30,7 @@ mod preparer;
 mod publisher;
 mod queue;
 mod reader;
+pub(crate) mod rebuild;
 mod recovery;
 mod sequencer;
 mod snapshotter;
@@ -44,6 +46,7 @@ pub use error::{
 };
 pub use publisher::closing_path;
 pub use reader::{Entry, Reader, Records};
+pub use rebuild::{Difference, How, RebuildError, RebuildReport, rebuild};
 
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};

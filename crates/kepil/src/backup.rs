@@ -23,6 +23,9 @@ pub struct Backup {
     /// everything. It cannot be opened any more after the next erasure or rotation, by design.
     #[arg(long)]
     with_keys: bool,
+    /// Folder of the keys, if it is not in the data folder.
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
 }
 
 /// What to put back, and where.
@@ -40,6 +43,8 @@ pub struct Restore {
 }
 
 /// Files of a data folder beside the ledger; secrets among them.
+///
+/// The folder of the witness is not copied: its memory must never be set back.
 const FILES: [&str; 4] = ["log.key", "gate.key", "register.json", "operator.token"];
 
 pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
@@ -67,9 +72,9 @@ pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
             copy_file(&args.data.join(name), &args.to.join(name))?;
         }
     }
-    copy_folder(&args.data.join("witness"), &args.to.join("witness"))?;
     if args.with_keys {
-        let state = args.data.join("keys").join("store").join("state");
+        let keys = args.keys.clone().unwrap_or_else(|| args.data.join("keys"));
+        let state = keys.join("store").join("state");
         copy_file(&state, &args.to.join("keys").join("store").join("state"))?;
     }
     let held = prove(&args.to)?;

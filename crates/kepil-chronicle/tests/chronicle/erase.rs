@@ -50,7 +50,7 @@ fn an_erased_row_is_gone_and_everything_else_still_verifies() {
     assert!(contains(&place.dump(), &gone));
 
     let erased = chronicle
-        .erase_rows(&[indexes[4], indexes[7]], "PDL 18(1)", place.now_ms())
+        .erase_rows(&[indexes[4], indexes[7]], "PDL 18(1)")
         .unwrap()
         .unwrap();
     assert_eq!(erased.rows, 2);
@@ -65,12 +65,7 @@ fn an_erased_row_is_gone_and_everything_else_still_verifies() {
         Err(ChronicleError::Erased)
     ));
     // A second time it is nothing.
-    assert_eq!(
-        chronicle
-            .erase_rows(&[indexes[4]], "again", place.now_ms())
-            .unwrap(),
-        None
-    );
+    assert_eq!(chronicle.erase_rows(&[indexes[4]], "again").unwrap(), None);
 
     chronicle.publish().unwrap();
     for chronicle in [&chronicle] {
@@ -103,7 +98,7 @@ fn no_key_in_any_file_opens_an_erased_row_and_no_old_copy_of_the_keys_does() {
     // A backup of the log's files, rows and all.
     let backup = chronicle.reader().record(index).unwrap();
     chronicle
-        .erase_rows(&[index], "PDL 25(2)(8)", place.now_ms())
+        .erase_rows(&[index], "PDL 25(2)(8)")
         .unwrap()
         .unwrap();
     // The row from the backup, with the keys of today: closed.
@@ -153,7 +148,7 @@ fn a_person_who_was_erased_leaves_nothing_and_begins_anew() {
     let old = secret(&chronicle, "asel").tag(period());
     let rows: Vec<_> = own.iter().map(|index| stored(&chronicle, *index)).collect();
     let erased = chronicle
-        .erase_person("person:asel", "court decision 3", place.now_ms())
+        .erase_person("person:asel", "court decision 3")
         .unwrap();
     assert_eq!(erased.unwrap().rows, 10);
     let dump = place.dump();
@@ -195,9 +190,7 @@ fn an_erased_month_takes_its_map_along_and_saved_proofs_still_verify() {
     let chronicle = place.open();
     record(&chronicle, &[event("asel", "then", place.now_ms())]);
     chronicle.publish().unwrap();
-    let open = chronicle
-        .erase_month(period(), "too early", place.now_ms())
-        .unwrap_err();
+    let open = chronicle.erase_month(period(), "too early").unwrap_err();
     assert!(open.to_string().contains("8 days after its end"), "{open}");
     place.turn(period().end_secs() + 9 * 86_400);
     let now = place.now_ms() / 1000;
@@ -208,9 +201,7 @@ fn an_erased_month_takes_its_map_along_and_saved_proofs_still_verify() {
         .prove("person:asel", period(), Opened::All, now)
         .unwrap()
         .to_string();
-    let erased = chronicle
-        .erase_month(period(), "end of the term", place.now_ms())
-        .unwrap();
+    let erased = chronicle.erase_month(period(), "end of the term").unwrap();
     // The anchor's row lies in that month too, and is no row about anybody.
     assert_eq!(erased.unwrap().rows, 1);
     assert!(
@@ -238,11 +229,8 @@ fn an_erased_month_takes_its_map_along_and_saved_proofs_still_verify() {
 fn what_has_no_row_cannot_be_erased() {
     let place = Place::new();
     let chronicle = place.open();
-    let error = chronicle.erase_rows(&[0], "x", place.now_ms()).unwrap_err();
+    let error = chronicle.erase_rows(&[0], "x").unwrap_err();
     assert!(error.to_string().contains("entry 0 has no row"), "{error}");
-    assert!(chronicle.erase_rows(&[99], "x", place.now_ms()).is_err());
-    assert_eq!(
-        chronicle.erase_rows(&[], "x", place.now_ms()).unwrap(),
-        None
-    );
+    assert!(chronicle.erase_rows(&[99], "x").is_err());
+    assert_eq!(chronicle.erase_rows(&[], "x").unwrap(), None);
 }

@@ -124,7 +124,6 @@ fn what_is_kept_back_is_in_the_list_with_ground_and_day() {
             event("asel", "three", place.now_ms()),
         ],
     );
-    let now = place.now_ms();
     let until = NOW + 86_400;
     chronicle
         .keep_back(
@@ -132,7 +131,6 @@ fn what_is_kept_back_is_in_the_list_with_ground_and_day() {
             KeepingKind::Deferred,
             until,
             "order 5 of a judge",
-            now,
         )
         .unwrap();
     chronicle
@@ -141,7 +139,6 @@ fn what_is_kept_back_is_in_the_list_with_ground_and_day() {
             KeepingKind::Withheld,
             0,
             "secrecy of a notarial act",
-            now,
         )
         .unwrap();
     chronicle.publish().unwrap();
@@ -169,7 +166,7 @@ fn what_is_kept_back_is_in_the_list_with_ground_and_day() {
     assert_eq!((list.shown, list.deferred, list.withheld), (2, 0, 1));
     // Only entries in somebody's list can be kept back.
     let notice = chronicle
-        .keep_back(0, KeepingKind::Withheld, 0, "x", now)
+        .keep_back(0, KeepingKind::Withheld, 0, "x")
         .unwrap_err();
     assert!(notice.to_string().contains("nobody's list"), "{notice}");
 }
@@ -202,12 +199,8 @@ fn a_sealed_use_is_in_nobodys_map_until_its_month_ends_and_then_opens_by_itself(
     assert_ne!(record_of(sealed[0]).tag, record_of(sealed[2]).tag);
     assert_eq!(record_of(sealed[0]).tag, record_of(sealed[1]).tag);
 
-    chronicle
-        .extend(sealed[1], later, "order 78", place.now_ms())
-        .unwrap();
-    let again = chronicle
-        .extend(sealed[1], later, "order 79", place.now_ms())
-        .unwrap_err();
+    chronicle.extend(sealed[1], later, "order 78").unwrap();
+    let again = chronicle.extend(sealed[1], later, "order 79").unwrap_err();
     assert!(again.to_string().contains("names a later month"), "{again}");
     let counters = chronicle.notices().counters(NOW);
     assert_eq!(
@@ -256,7 +249,7 @@ fn a_sealed_use_is_in_nobodys_map_until_its_month_ends_and_then_opens_by_itself(
         (1, 0, 1)
     );
     let closed = chronicle
-        .extend(sealed[0], later.next(), "order 80", place.now_ms())
+        .extend(sealed[0], later.next(), "order 80")
         .unwrap_err();
     assert!(closed.to_string().contains("cannot be sealed again"));
 }

@@ -76,9 +76,7 @@ impl Place {
 
     pub fn open(&self) -> Chronicle {
         let chronicle = self.try_open().unwrap();
-        chronicle
-            .anchor(&anchor(&chronicle), self.now_ms())
-            .unwrap();
+        chronicle.anchor(&anchor(&chronicle)).unwrap();
         chronicle
     }
 

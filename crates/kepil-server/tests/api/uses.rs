@@ -1,12 +1,12 @@
 //! A person's list over HTTP; outcomes; orders of judges; records for auditors; erasure.
 
-use crate::support::{AUDITOR_TOKEN, Node, ONE, Play, Stage, WALL_SECS, config, index};
+use crate::support::{AUDITOR_TOKEN, Node, ONE, Play, Stage, WALL_SECS, config, index, open_only};
 use kepil_ledger::anchor::Anchor;
 use kepil_ledger::completeness::{Expectation, Fault, Verified, check};
 use kepil_ledger::entry::{Commitment, Leaf};
 use kepil_ledger::period::Period;
 use kepil_ledger::policy::Policy;
-use kepil_ledger::record::{Record, RecordKind};
+use kepil_ledger::record::{DecisionCode, Record, RecordKind};
 use serde_json::{Value, json};
 
 fn path(play: &Play) -> String {
@@ -286,4 +286,77 @@ fn an_operator_erases_on_a_basis_and_the_list_says_so() {
         .operator(&json!({"do": "person_key", "person": play.person}))
         .ok();
     assert_eq!(key["secret"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn an_old_copy_of_the_log_is_not_continued() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    node.play(&stage, &play);
+    node.stop().unwrap();
+    let (ledger, kept) = (dir.path().join("ledger"), dir.path().join("kept"));
+    copy(&ledger, &kept);
+    let node = Node::start(dir.path(), &stage, &play);
+    node.play(&stage, &play);
+    node.stop().unwrap();
+
+    // The operator puts the old files back; the witness remembers.
+    let (newer, witness) = (dir.path().join("newer"), dir.path().join("witness"));
+    std::fs::rename(&ledger, &newer).unwrap();
+    copy(&kept, &ledger);
+    let refused = |text: &str| {
+        let error = open_only(config(dir.path())).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    };
+    refused("it is an old copy");
+    // And the witness's memory along with them.
+    std::fs::rename(&witness, dir.path().join("witness-away")).unwrap();
+    refused("the memory of the witness inside the node is gone");
+    std::fs::rename(dir.path().join("witness-away"), &witness).unwrap();
+    std::fs::remove_dir_all(&ledger).unwrap();
+    std::fs::rename(&newer, &ledger).unwrap();
+    let node = Node::start(dir.path(), &stage, &play);
+    assert_eq!(list(&node, &play, &path(&play)).unwrap().count, 2);
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_use_that_only_a_human_may_permit_is_no_permit() {
+    // With the confidence floor on, an ok that rests on an assumed act is answered `human`.
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("S12");
+    stage.write(dir.path());
+    let mut config = config(dir.path());
+    config.law.confidence_floor = true;
+    let node = Node::with(config);
+    let answer = node.play(&stage, &play);
+    let verdict = answer["context"]["verdict"].as_str().unwrap();
+    let row = node.app.ledger.chronicle.row(index(&answer)).unwrap().row;
+    let code = match verdict {
+        "ok" => DecisionCode::Permit,
+        "human" => DecisionCode::Human,
+        _ => DecisionCode::Deny,
+    };
+    assert_eq!(row.record.facts.decision, code, "{verdict}");
+    let waits = node
+        .app
+        .ledger
+        .intents
+        .lock()
+        .unwrap()
+        .contains_key(&index(&answer));
+    assert_eq!(waits, verdict == "ok");
 }

@@ -13,9 +13,9 @@ use kepil_ledger::map::Map;
 use kepil_ledger::period::Period;
 
 use super::names;
-use super::public::difference;
 use super::report::{FindingKind, Findings};
 use crate::book::{Booking, USE_BYTES, Use, uses_name};
+use crate::compare::difference;
 use crate::draft::Booker;
 use crate::segment::frame::StoredEntry;
 use crate::snapshot::BookState;

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use kepil_ledger::checkpoint::{self, Checkpoint};
 use kepil_ledger::hash::{HASH_BYTES, Hash};
 use kepil_ledger::note::VerifyingKey;
-use kepil_ledger::tile::{
-    TILE_WIDTH, TileBuilder, TileKind, TilePath, fetch_bundle, parse_bundle, push_entry,
-};
+use kepil_ledger::tile::{TILE_WIDTH, TileBuilder, TileKind, TilePath, fetch_bundle, parse_bundle};
 use kepil_ledger::verify::{self, CHECKPOINT_PATH};
 
 use super::names;
 use super::report::{FindingKind, Findings};
+use crate::compare::{difference, narrowed};
 use crate::source::DirSource;
 
 /// Folder of the published log within the log.
@@ -231,17 +230,7 @@ impl Public {
                 fs::read(self.folder.join(FOLDER).join(full)).ok()?
             }
         };
-        let width = usize::from(path.width());
-        match path.kind() {
-            TileKind::Hashes { .. } => bytes.get(..width * HASH_BYTES).map(<[u8]>::to_vec),
-            TileKind::Entries => {
-                let mut bundle = Vec::new();
-                for entry in parse_bundle(&bytes).ok()?.iter().take(width) {
-                    push_entry(&mut bundle, entry).ok()?;
-                }
-                Some(bundle)
-            }
-        }
+        narrowed(path, &bytes)
     }
 
     /// Without the entries only the published log itself can be rebuilt.
@@ -304,13 +293,6 @@ fn compare(
         entries,
         meaning.to_owned(),
     );
-}
-
-/// First place in which two files differ.
-pub(super) fn difference(expected: &[u8], found: &[u8]) -> usize {
-    let mut pairs = expected.iter().zip(found);
-    let at = pairs.position(|(expected, found)| expected != found);
-    at.unwrap_or(expected.len().min(found.len()))
 }
 
 /// First and last entry below the hash, or of the entry, at a place in a tile.

@@ -11,8 +11,9 @@ use kepil_ledger::tile::TileBuilder;
 
 use super::books::Books;
 use super::names;
-use super::public::{chain, difference};
+use super::public::chain;
 use super::report::{FindingKind, Findings};
+use crate::compare::difference;
 use crate::segment::SegmentStart;
 use crate::snapshot::{self, BookState, HEAD, MonthFile, MonthState, Record, Snapshot};
 

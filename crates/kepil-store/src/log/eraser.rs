@@ -13,9 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::reader::Reader;
 use super::state::Shared;
-use super::{EraseError, ReadError, unfinished};
+use super::{EraseError, unfinished};
 use crate::disk::{BLOCK_BYTES, Blocks, Disk, SegmentFile};
 use crate::segment::frame::{Frame, Row};
+
+/// Blocks from one that changes to the next that are still written at once.
+const MAX_STEP: usize = 32;
 
 /// Overwrites rows, one caller at a time.
 #[derive(Debug)]
@@ -66,13 +69,31 @@ impl Eraser {
             ),
             Err(error) => tracing::warn!(path = %self.note.display(), %error, "reading a note"),
         }
+        let size = self.shared.newest().1;
+        suspects.retain(|index| *index < size);
+        suspects.sort_unstable();
+        suspects.dedup();
         let reader = Reader::new(self.shared.clone());
-        for index in suspects {
-            match reader.record(index) {
-                Err(ReadError::DamagedRow { .. }) => self.shared.note_row(index, true),
-                Ok(_) | Err(ReadError::Outside { .. }) => {}
-                Err(error) => tracing::warn!(index, %error, "looking at a row"),
-            }
+        let mut rest = suspects.as_slice();
+        while let Some(index) = rest.first() {
+            let frame = match reader.place_of(*index) {
+                Ok((_, _, _, frame)) => frame,
+                Err(error) => {
+                    tracing::warn!(index, %error, "looking at a row");
+                    rest = rest.get(1..).unwrap_or_default();
+                    continue;
+                }
+            };
+            self.note_damaged(&frame);
+            let here = rest.partition_point(|index| *index < frame.end());
+            rest = rest.get(here..).unwrap_or_default();
+        }
+    }
+
+    /// Takes note of which rows of a frame are damaged now.
+    fn note_damaged(&self, frame: &Frame) {
+        for (index, entry) in (frame.first..).zip(&frame.entries) {
+            self.shared.note_row(index, entry.row == Row::Damaged);
         }
     }
 
@@ -152,10 +173,8 @@ impl Eraser {
         // From here to the end readers that meet half a row wait.
         let _guard = self.shared.no_erasing();
         let result = segment.wipe(place, indexes);
-        if let Ok(after) = segment.frame(place) {
-            for (index, entry) in (after.1.first..).zip(&after.1.entries) {
-                self.shared.note_row(index, entry.row == Row::Damaged);
-            }
+        if let Ok((_, after)) = segment.frame(place) {
+            self.note_damaged(&after);
         }
         result.map_err(failed)
     }
@@ -193,8 +212,8 @@ impl OpenSegment {
             }
         }
         touched.dedup();
-        // One write for each run of neighbouring blocks.
-        for run in touched.chunk_by(|before, after| before + 1 == *after) {
+        // A synced write costs more than some blocks that stay as they are.
+        for run in touched.chunk_by(|before, after| after - before <= MAX_STEP) {
             let Some((first, last)) = run.first().zip(run.last()) else {
                 continue;
             };

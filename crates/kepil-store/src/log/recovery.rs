@@ -30,6 +30,8 @@ pub(super) struct Recovered {
     /// What an interrupted write left behind the last frame.
     pub(super) leftover: Option<Leftover>,
     pub(super) checkpoint: Option<Arc<str>>,
+    /// Number of entries in the checkpoint.
+    pub(super) published: Option<u64>,
     /// The tree up to the last map head.
     pub(super) head: Option<Cut>,
     pub(super) books: Option<Books>,
@@ -93,10 +95,22 @@ pub(super) fn recover(place: &Place<'_>) -> Result<Recovered, OpenError> {
             ),
         }
     }
+    walk_all(place, published, &place.folder.join("book"))
+}
+
+/// Reads everything, and makes the book in a folder of its own.
+pub(super) fn replay(place: &Place<'_>, book: &Path) -> Result<Recovered, OpenError> {
+    let published = read_checkpoint(&place.folder.join("log").join(CHECKPOINT_PATH), place.key)?;
+    walk_all(place, published, book)
+}
+
+fn walk_all(
+    place: &Place<'_>,
+    published: Option<Published>,
+    book: &Path,
+) -> Result<Recovered, OpenError> {
     let books = place.booker.clone();
-    let books = books
-        .map(|booker| Books::begin(&place.folder.join("book"), booker))
-        .transpose()?;
+    let books = books.map(|booker| Books::begin(book, booker)).transpose()?;
     let start = Start {
         builder: TileBuilder::new(),
         segments: Vec::new(),
@@ -251,6 +265,9 @@ fn walk(
         marks: walk.marks,
         active,
         leftover,
+        published: published
+            .as_ref()
+            .map(|published| published.checkpoint.size),
         checkpoint: published.map(|published| published.text),
         head: walk.head,
         books: walk.books,

@@ -165,7 +165,15 @@ fn bench_open() {
         println!("open with 1,000,000 entries, {what}: {:?}", start.elapsed());
         log
     };
+    let start = Instant::now();
+    let report = kepil_store::check::check(folder.path(), None, None, &mut |_, _| {});
+    assert!(report.is_sound());
+    println!("checking everything: {:?}", start.elapsed());
     let log = open("with a snapshot");
+    let start = Instant::now();
+    log.erase(&(0..9_000).map(|index| index * 100).collect::<Vec<_>>())
+        .unwrap();
+    println!("erasing 9,000 rows in 225 frames: {:?}", start.elapsed());
     let start = Instant::now();
     log.record(10).unwrap();
     println!(

@@ -12,7 +12,7 @@ use crate::book::{Plain, entry, open_with_book, own_period};
 use crate::log::{Random, copy, draft, fill, open, options, random_seed, segments};
 use crate::snapshot::{closed_log, files, snapshots};
 
-fn run(folder: &Path) -> Report {
+pub fn run(folder: &Path) -> Report {
     let key = Signer::from_seed(options().origin, &options().seed);
     let mut last = 0;
     let report = check(

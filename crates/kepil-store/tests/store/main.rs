@@ -23,4 +23,6 @@ mod log;
 #[cfg(test)]
 mod publish;
 #[cfg(test)]
+mod rebuild;
+#[cfg(test)]
 mod snapshot;

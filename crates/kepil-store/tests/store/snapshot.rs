@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kepil_ledger::entry::{Enrolment, Leaf};
 use kepil_ledger::hash::Hash;
 use kepil_ledger::period::Period;
+use kepil_store::disk::{DirectDisk, Disk, SegmentFile};
 use kepil_store::draft::Draft;
 use kepil_store::log::{Head, Log, Options};
 use proptest::prelude::*;
@@ -56,7 +57,7 @@ pub struct State {
     damaged: Vec<u64>,
 }
 
-fn state(log: &Log) -> State {
+pub fn state(log: &Log) -> State {
     let head = log.head();
     let (mut months, mut lists) = (Vec::new(), Vec::new());
     if let Some(book) = log.book() {
@@ -498,6 +499,45 @@ fn a_row_half_erased_in_a_spared_segment_is_known() {
         assert!(log.damaged_rows().is_empty());
         assert_eq!(log.record(9).unwrap().row, None);
     }
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_made_costs_nothing_but_time() {
+    /// A disk that cannot say whether published files are durable.
+    #[derive(Debug)]
+    struct Unsure;
+    impl Disk for Unsure {
+        fn create_zeroed(&self, path: &Path, bytes: u64) -> std::io::Result<()> {
+            DirectDisk.create_zeroed(path, bytes)
+        }
+        fn open_segment(&self, path: &Path) -> std::io::Result<Box<dyn SegmentFile>> {
+            DirectDisk.open_segment(path)
+        }
+        fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+            DirectDisk.publish(scratch, path, bytes)
+        }
+        fn sync_below(&self, _: &Path) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        disk: Arc::new(Unsure),
+        snapshot_every: 20,
+        ..options()
+    };
+    for round in 1..4 {
+        let log = Log::open(folder.path(), options.clone()).unwrap();
+        fill(&log, round * 100, 7);
+        log.publish().unwrap();
+        assert_holds(&log, round * 100);
+        log.close().unwrap();
+        assert!(snapshots(folder.path()).is_empty());
+    }
+    let log = open(folder.path());
+    assert_holds(&log, 300);
+    log.close().unwrap();
+    assert_eq!(snapshots(folder.path()).len(), 1);
 }
 
 #[test]

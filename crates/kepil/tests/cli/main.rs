@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
 mod support;
