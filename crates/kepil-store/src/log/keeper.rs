@@ -14,6 +14,12 @@ use crate::draft::Booker;
 /// How long entries gather before they are booked: larger batches share more hashes.
 const GATHER: Duration = Duration::from_millis(4);
 
+/// Leaves whose booking the sequencer may wait for: some milliseconds' worth.
+const FEW_LEAVES: u64 = 1_000;
+
+/// How often [`Keeper::catch_up`] waits for what came in meanwhile.
+const CATCH_UP_ROUNDS: usize = 8;
+
 /// What the sequencer, the keeper and readers share.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -98,6 +104,30 @@ impl Keeper {
     pub(super) fn lag(&self) -> u64 {
         let waiting = self.waiting();
         waiting.upto - waiting.booked
+    }
+
+    /// Waits until all but the newest leaves are booked, or the book has failed.
+    ///
+    /// Whoever wants a head calls this first, so that the sequencer, which must wait in
+    /// [`Keeper::head`], waits for a few entries and not for a long enrolment.
+    pub(super) fn catch_up(&self) {
+        let mut waiting = self.waiting();
+        // Each round leaves only what came in during it. If the book is slower than the
+        // entries are, more rounds do not help: then the sequencer has to wait.
+        for _ in 0..CATCH_UP_ROUNDS {
+            let goal = waiting.upto;
+            while waiting.booked < goal && waiting.failed.is_none() {
+                waiting.is_urgent = true;
+                self.changed.notify_all();
+                waiting = self
+                    .changed
+                    .wait(waiting)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if waiting.failed.is_some() || waiting.upto - waiting.booked <= FEW_LEAVES {
+                return;
+            }
+        }
     }
 
     /// Waits until everything handed over is booked, then makes the head over it.

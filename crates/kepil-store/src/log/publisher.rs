@@ -228,7 +228,7 @@ impl Work {
     /// The tree to publish now: with a book, up to a map head over all that is durable.
     fn next_cut(&self) -> Result<Option<Cut>, PublishError> {
         let cut = self.shared.cut();
-        let Some((queue, _)) = &self.heads else {
+        let Some((queue, keeper)) = &self.heads else {
             return Ok(cut);
         };
         let size = self.shared.size();
@@ -236,6 +236,7 @@ impl Work {
         if is_covered && !self.is_quiet_for_long() {
             return Ok(cut);
         }
+        keeper.catch_up();
         queue.want_head();
         match self
             .shared

@@ -1,8 +1,9 @@
 //! A log with a book: every checkpoint ends with a map head, and every list is complete.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
 use kepil_ledger::chain::Chain;
 use kepil_ledger::checkpoint;
@@ -332,4 +333,61 @@ fn the_enrolled_have_a_list_without_entries() {
     assert_eq!(Some(&root), head.root_of(own_period()));
     // 900 persons: nine levels of the tree are flat.
     assert!(listed.path.siblings().len() >= 9);
+}
+
+#[test]
+fn entries_are_acknowledged_while_a_long_enrolment_is_booked() {
+    /// Takes its time to read an enrolment: until it is told to go on.
+    #[derive(Debug)]
+    struct Slow(Mutex<Receiver<()>>);
+    impl Booker for Slow {
+        fn booked(&self, booking: &[u8]) -> Option<(Period, Tag)> {
+            Plain.booked(booking)
+        }
+        fn enrolled(&self, booking: &[u8]) -> Option<(Period, Vec<Tag>)> {
+            self.0.lock().unwrap().recv().ok();
+            Plain.enrolled(booking)
+        }
+        fn period(&self, booking: &[u8]) -> Option<Period> {
+            Plain.period(booking)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (go_on, wait) = channel();
+    let options = Options {
+        booker: Some(Arc::new(Slow(Mutex::new(wait)))),
+        ..with_book()
+    };
+    let log = Log::open(folder.path(), options).unwrap();
+    let mut enrolment = Draft::of(Leaf::Enrolment(Enrolment {
+        period: own_period(),
+        count: 1,
+        root: Hash::new([1; 32]),
+    }));
+    enrolment.booking = own_period().number().to_be_bytes().to_vec();
+    enrolment.booking.extend_from_slice(tag(9).as_bytes());
+    log.appender().append_blocking(vec![enrolment]).unwrap();
+
+    let uses = std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| log.publish().unwrap());
+        let append = |number| {
+            let draft = entry(1, number, own_period());
+            let tickets = log.appender().append_blocking(vec![draft]).unwrap();
+            (1, tickets[0].index())
+        };
+        let uses: Vec<(u64, u64)> = (0..50).map(append).collect();
+        go_on.send(()).unwrap();
+        publishing.join().unwrap();
+        uses
+    });
+    log.publish().unwrap();
+    assert_eq!(log.book().unwrap().months(), [(own_period(), 2)]);
+    let covers = published(folder.path()).0 - 1;
+    let listed = log.book().unwrap().list(own_period(), &tag(1), covers);
+    let found: Vec<u64> = listed.unwrap().uses.iter().map(|it| it.index).collect();
+    assert!(
+        found
+            .into_iter()
+            .eq(uses.into_iter().map(|(_, index)| index))
+    );
 }
