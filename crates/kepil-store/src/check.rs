@@ -23,7 +23,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kepil_ledger::checkpoint;
 use kepil_ledger::note::VerifyingKey;
+use kepil_ledger::period::Period;
 
 use crate::draft::Booker;
 use crate::log::{rebuild, unfinished};
@@ -57,8 +59,40 @@ pub fn check(
     let saved = Saved::new(folder, &mut findings);
     let mut walk = Walk::new(folder, key, public, books, saved);
     walk.run(&mut findings, progress);
+    closings(folder, key, &mut findings);
     others(folder, has_booker, &mut findings);
     walk.report(findings)
+}
+
+/// Folder of the checkpoints that prove closed months.
+const CLOSED: &str = "closed";
+
+/// Looks at the checkpoints that prove closed months; no other copy of them can be made.
+fn closings(folder: &Path, key: Option<&VerifyingKey>, findings: &mut Findings) {
+    for name in names(folder, Path::new(CLOSED), findings) {
+        let stem = name.file_stem().and_then(|stem| stem.to_str());
+        let month = stem
+            .and_then(|stem| stem.parse().ok())
+            .and_then(Period::new);
+        if month.is_none() || name.extension().is_none_or(|end| end != "checkpoint") {
+            findings.unknown(&name);
+            continue;
+        }
+        let signed = match fs::read(folder.join(&name)) {
+            Ok(bytes) => checkpoint::parse(&bytes),
+            Err(error) => {
+                findings.unreadable(&name, &error);
+                continue;
+            }
+        };
+        let is_good = signed.is_ok_and(|signed| key.is_none_or(|key| signed.verify(key).is_ok()));
+        if !is_good {
+            let meaning = "the checkpoint that proves this month is not the log's word any more: \
+                           put a copy back"
+                .to_owned();
+            findings.add(FindingKind::Checkpoint, &name, Some(0), None, meaning);
+        }
+    }
 }
 
 /// Looks at what is neither segment, published, book nor snapshot.
@@ -90,6 +124,7 @@ fn others(folder: &Path, has_booker: bool, findings: &mut Findings) {
         "segments",
         "book",
         "snapshot",
+        CLOSED,
         unfinished::NAME,
     ];
     for name in names(folder, Path::new(""), findings) {

@@ -332,7 +332,15 @@ fn on_a_full_disk_answers_become_errors_and_nothing_is_lost() {
     let node = Node::start(dir.path(), &stage, &play);
     let token = node.token(&stage, &play.system);
     let key = node.key();
-    let mut acknowledged: Vec<Receipt> = vec![receipt(&node.post(ONE, &token, &play.request).ok())];
+    // While the next segment is being tried for, the disk is full for a moment.
+    let first = loop {
+        let reply = node.post(ONE, &token, &play.request);
+        if reply.status == 200 {
+            break reply.ok();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    let mut acknowledged: Vec<Receipt> = vec![receipt(&first)];
     let batch = large(&play);
     let failed = loop {
         let reply = node.post(MANY, &token, &batch);
