@@ -87,7 +87,8 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         config.public_url = format!("http://{address}");
         let url = config.public_url.clone();
         // The story's time: the player turns it, the gate reads it.
-        let story = Arc::new(AtomicU64::new(system_clock()()));
+        let begins = stage.scenes.first().map_or(0, |scene| scene.at_ms);
+        let story = Arc::new(AtomicU64::new(begins));
         let hands = Arc::clone(&story);
         let app = open(config, Arc::new(move || hands.load(Ordering::SeqCst)), system_clock()).map_err(environment)?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -236,6 +236,8 @@ pub fn build(dir: &Path) -> Result<Stage, Failure> {
     let text = serde_json::to_vec_pretty(&file).map_err(input)?;
     std::fs::write(dir.join("register.json"), text)
         .map_err(|e| environment(format!("writing the registers: {e}")))?;
+    // Time goes forward only: a log whose heads went back in time would be a finding.
+    scenes.sort_by_key(|scene: &Scene| scene.at_ms);
     Ok(Stage {
         scenes,
         keys,

@@ -117,3 +117,20 @@ fn a_backup_proves_what_it_holds_and_a_restored_log_is_the_same() {
     let broken = ["restore", "--from", &copy, "--to", &at("other")];
     kepil(&broken).ended(3).says("does not hold");
 }
+
+#[test]
+fn a_stranger_follows_the_log_and_remembers_it() {
+    let (dir, place) = demo();
+    let state = dir.path().join("audit").display().to_string();
+    let log = format!("{place}/ledger/log");
+    let audit = |more: &[&str]| {
+        let args = ["ledger", "audit", &log, "--state", &state];
+        kepil(&[&args, more].concat())
+    };
+    audit(&[]).ended(0).says("entries rebuilt into a signed root");
+    let json = audit(&["--json"]).ended(0).json();
+    assert_eq!(json["findings"], serde_json::json!([]));
+    // Another day the operator shows an empty log under the same name.
+    fs::remove_dir_all(format!("{log}/tile")).unwrap();
+    audit(&[]).ended(1).says("NOT hold");
+}
