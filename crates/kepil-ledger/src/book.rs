@@ -140,6 +140,15 @@ impl Book {
         )
     }
 
+    /// Closes the months that a head of this time closed: for a book that goes on from saved maps.
+    pub fn close_at(&mut self, time_secs: u64) {
+        let ended = self
+            .open
+            .keys()
+            .filter(|period| period.is_closed_at(time_secs));
+        self.closed = ended.max().copied().max(self.closed);
+    }
+
     /// Drops remembered states older than that of this head.
     pub fn forget_before(&mut self, covers: u64) {
         self.open

@@ -110,7 +110,7 @@ impl Default for LedgerConfig {
             root_key: None,
             policy: None,
             witnesses: Vec::new(),
-            checkpoint_ms: 1000,
+            checkpoint_ms: 500,
             intent_secs: 300,
             auditor_tokens: Vec::new(),
             release: Release::Durable,

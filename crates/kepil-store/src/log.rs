@@ -82,7 +82,7 @@ use writer::{Place, SegmentWriter};
 pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Default time between checkpoints.
-pub const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+pub const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Default number of entries between snapshots.
 pub const DEFAULT_SNAPSHOT_EVERY: u64 = 5_000_000;

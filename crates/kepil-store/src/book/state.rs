@@ -115,7 +115,8 @@ impl Books {
     }
 
     /// Compares a resumed book with the head in the log that it stood at.
-    pub(crate) fn check_resumed(&self, found: &MapHead) -> Result<(), BookError> {
+    pub(crate) fn check_resumed(&mut self, found: &MapHead) -> Result<(), BookError> {
+        self.book.close_at(found.time);
         let row = |(period, root): (Period, Hash)| MapRow { period, root };
         let closed = self.closed.iter();
         let closed = closed

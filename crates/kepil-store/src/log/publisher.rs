@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kepil_ledger::checkpoint::Checkpoint;
 use kepil_ledger::entry::Leaf;
 use kepil_ledger::period::Period;
-use kepil_ledger::tile::{TileBuilder, TilePath};
+use kepil_ledger::tile::{TileBuilder, TilePath, parse_bundle};
 use kepil_ledger::verify::CHECKPOINT_PATH;
 
 use super::keeper::Keeper;
@@ -74,6 +74,7 @@ impl Publisher {
             published: None,
             last_leaf: Vec::new(),
         };
+        work.last_leaf = work.last_taken();
         let interval = options.checkpoint_interval;
         let thread = thread::Builder::new()
             .name("kepil-log-publish".to_owned())
@@ -140,11 +141,16 @@ pub fn closing_path(public: &Path, period: Period) -> PathBuf {
 impl Work {
     fn run(&mut self, ordered: &Receiver<Order>, interval: Duration) -> Result<(), PublishError> {
         // What the last time left unpublished goes out at once.
+        let mut begun = Instant::now();
         let _ = self.publish();
         loop {
-            match ordered.recv_timeout(interval) {
+            // From start to start: what publishing takes does not come on top of the interval.
+            match ordered.recv_timeout(interval.saturating_sub(begun.elapsed())) {
                 // Said in the health of the log, and tried again at the next interval.
-                Err(RecvTimeoutError::Timeout) => _ = self.publish(),
+                Err(RecvTimeoutError::Timeout) => {
+                    begun = Instant::now();
+                    let _ = self.publish();
+                }
                 // Whoever asked may have gone.
                 Ok(Order::Publish(reply)) => _ = reply.send(self.publish()),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return self.publish(),
@@ -245,6 +251,12 @@ impl Work {
             newer @ Some(_) if newer != cut => Ok(newer),
             _ => Err(PublishError::NoHead),
         }
+    }
+
+    /// The last leaf a builder that goes on from a snapshot has taken, if its bundle is open.
+    fn last_taken(&self) -> Vec<u8> {
+        let entries = parse_bundle(self.builder.bundle()).unwrap_or_default();
+        entries.last().map(|leaf| leaf.to_vec()).unwrap_or_default()
     }
 
     /// True when the last map head is old: a quiet log says that it is quiet, so that nobody

@@ -217,7 +217,7 @@ impl Walk<'_> {
 }
 
 /// The last leaf in a snapshot has to be the map head that its book stood at.
-fn check_resumed(books: &Books, index: u64, leaf: &Leaf) -> Result<(), OpenError> {
+fn check_resumed(books: &mut Books, index: u64, leaf: &Leaf) -> Result<(), OpenError> {
     match leaf {
         Leaf::MapHead(head) if head.covers == index => Ok(books.check_resumed(head)?),
         _ => Err(BookError::Head { index }.into()),

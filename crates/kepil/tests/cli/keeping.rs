@@ -127,7 +127,9 @@ fn a_stranger_follows_the_log_and_remembers_it() {
         let args = ["ledger", "audit", &log, "--state", &state];
         kepil(&[&args, more].concat())
     };
-    audit(&[]).ended(0).says("entries rebuilt into a signed root");
+    audit(&[])
+        .ended(0)
+        .says("entries rebuilt into a signed root");
     let json = audit(&["--json"]).ended(0).json();
     assert_eq!(json["findings"], serde_json::json!([]));
     // Another day the operator shows an empty log under the same name.
