@@ -598,7 +598,7 @@ test("row: committed and signed, yet not of its form", async () => {
   await gives(
     "row",
     "an unknown key",
-    coded((map) => map.set(29, 1)),
+    coded((map) => map.set(30, 1)),
   );
   await gives(
     "row",
