@@ -13,8 +13,13 @@ fn path(play: &Play) -> String {
     format!("/my/v1/uses/{}", Period::of_ms(play.at_ms).number())
 }
 
-/// The person's list, checked with what the node publishes and the own secret alone.
+/// The person's list of the play's month.
 fn list(node: &Node, play: &Play, path: &str) -> Result<Verified, Fault> {
+    list_of(node, play, Period::of_ms(play.at_ms), path)
+}
+
+/// A person's list, checked with what the node publishes and the own secret alone.
+fn list_of(node: &Node, play: &Play, period: Period, path: &str) -> Result<Verified, Fault> {
     node.publish();
     let file = node.of_person(&play.person, path).send();
     assert_eq!(file.status, 200, "{}", file.text());
@@ -29,7 +34,7 @@ fn list(node: &Node, play: &Play, path: &str) -> Result<Verified, Fault> {
         &file.body,
         &Expectation {
             person: &person.unwrap(),
-            period: Period::of_ms(play.at_ms),
+            period,
             policy: &policy,
             anchor: &anchor,
             now: WALL_SECS,
@@ -140,15 +145,29 @@ fn outcomes_are_in_the_list_and_a_missing_one_becomes_unknown() {
     node.stop().unwrap();
     let node = Node::with(config);
     node.clock_ms(play.at_ms + 61_000);
+    // The clock of the node was months ahead before it was turned back: what came after stands in
+    // the month that was still open.
     let late = || {
-        let seen = list(&node, &play, &path(&play)).unwrap();
-        let outcomes = seen
-            .opened
-            .iter()
-            .filter(|entry| entry.shown.kind == RecordKind::Outcome);
+        let mut outcomes = Vec::new();
+        let months = node.of_person(&play.person, "/my/v1/uses").send().ok();
+        for month in months["months"].as_array().unwrap() {
+            if month["entries"] == 0 {
+                continue;
+            }
+            let number = u32::try_from(month["period"].as_u64().unwrap()).unwrap();
+            let (period, path) = (
+                Period::new(number).unwrap(),
+                month["proof"].as_str().unwrap(),
+            );
+            let seen = list_of(&node, &play, period, path).unwrap();
+            let found = seen.opened.into_iter();
+            outcomes.extend(
+                found
+                    .filter(|entry| entry.shown.kind == RecordKind::Outcome)
+                    .map(|entry| (entry.payload.intent.unwrap(), entry.payload.outcome)),
+            );
+        }
         outcomes
-            .map(|entry| (entry.payload.intent.unwrap(), entry.payload.outcome.clone()))
-            .collect::<Vec<_>>()
     };
     while late().len() < 2 {
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -317,7 +336,7 @@ fn an_old_copy_of_the_log_is_not_continued() {
     std::fs::remove_dir_all(&ledger).unwrap();
     std::fs::rename(&newer, &ledger).unwrap();
     let node = Node::start(dir.path(), &stage, &play);
-    assert_eq!(list(&node, &play, &path(&play)).unwrap().count, 2);
+    assert_eq!(node.entries(), 2);
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
