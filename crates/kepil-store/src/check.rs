@@ -18,6 +18,7 @@ mod segments;
 
 pub use report::{Finding, FindingKind, Report, Severity};
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use kepil_ledger::checkpoint;
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::period::Period;
+use kepil_ledger::verify::CHECKPOINT_PATH;
 
 use crate::draft::Booker;
 use crate::log::{rebuild, unfinished};
@@ -59,7 +61,7 @@ pub fn check(
     let saved = Saved::new(folder, &mut findings);
     let mut walk = Walk::new(folder, key, public, books, saved);
     walk.run(&mut findings, progress);
-    closings(folder, key, &mut findings);
+    closings(folder, key, walk.closed(), &mut findings);
     others(folder, has_booker, &mut findings);
     walk.report(findings)
 }
@@ -68,7 +70,28 @@ pub fn check(
 const CLOSED: &str = "closed";
 
 /// Looks at the checkpoints that prove closed months; no other copy of them can be made.
-fn closings(folder: &Path, key: Option<&VerifyingKey>, findings: &mut Findings) {
+fn closings(
+    folder: &Path,
+    key: Option<&VerifyingKey>,
+    closed: &BTreeMap<Period, u64>,
+    findings: &mut Findings,
+) {
+    let published = fs::read(folder.join("log").join(CHECKPOINT_PATH)).ok();
+    let published = published.and_then(|bytes| checkpoint::parse(&bytes).ok());
+    let size = published.map_or(0, |signed| signed.unverified().size);
+    for period in closed
+        .iter()
+        .filter(|(_, head)| **head < size)
+        .map(|(period, _)| period)
+    {
+        let name = Path::new(CLOSED).join(format!("{}.checkpoint", period.number()));
+        if !folder.join(&name).exists() {
+            let meaning = format!(
+                "the checkpoint that proves {period} for good is not there: put a copy back"
+            );
+            findings.add(FindingKind::Missing, &name, None, None, meaning);
+        }
+    }
     for name in names(folder, Path::new(CLOSED), findings) {
         let stem = name.file_stem().and_then(|stem| stem.to_str());
         let month = stem

@@ -1,11 +1,13 @@
 //! Walks all segments and hands every entry to the other checks.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use kepil_ledger::entry::Leaf;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::VerifyingKey;
+use kepil_ledger::period::Period;
 use kepil_ledger::tree::Frontier;
 
 use super::books::Books;
@@ -35,6 +37,8 @@ pub(super) struct Walk {
     erased: u64,
     damaged: Vec<u64>,
     last_frame: Option<LastFrame>,
+    /// Months that heads closed, with the first head that did.
+    closed: BTreeMap<Period, u64>,
     /// Damage behind the last frame; the next one will say which entries it touches.
     pending: Vec<Pending>,
 }
@@ -99,8 +103,14 @@ impl Walk {
             erased: 0,
             damaged: Vec::new(),
             last_frame: None,
+            closed: BTreeMap::new(),
             pending: Vec::new(),
         }
+    }
+
+    /// Months that heads closed, with the first head that did.
+    pub(super) const fn closed(&self) -> &BTreeMap<Period, u64> {
+        &self.closed
     }
 
     pub(super) fn run(&mut self, findings: &mut Findings, progress: &mut dyn FnMut(u64, u64)) {
@@ -364,6 +374,12 @@ impl Walk {
         (index, entry): (u64, &StoredEntry),
         findings: &mut Findings,
     ) {
+        if let Leaf::MapHead(head) = &entry.leaf {
+            let rows = head.rows().iter().map(|row| row.period);
+            for period in rows.filter(|period| period.is_closed_at(head.time)) {
+                self.closed.entry(period).or_insert(index);
+            }
+        }
         if let Some(books) = &mut self.books {
             let is_head = matches!(entry.leaf, Leaf::MapHead(_));
             let closed = books.entry(index, entry, findings);
