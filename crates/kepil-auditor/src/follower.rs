@@ -25,13 +25,13 @@ use std::time::Duration;
 use kepil_ledger::anchor::policy_hash;
 use kepil_ledger::audit::Replay;
 use kepil_ledger::checkpoint::{self, SignedCheckpoint};
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::policy::Policy;
 use kepil_ledger::verify::CHECKPOINT_PATH;
 use kepil_witness::Folder;
 
-use crate::chain;
 use crate::evidence;
 use crate::hashes::Hashes;
 use crate::report::{Finding, LogFault, Report, Size};
@@ -223,14 +223,14 @@ impl<S: Log> Follower<S> {
                 return Ok(None);
             }
             Err(error) => {
-                round.unchecked(chain(&error));
+                round.unchecked(in_one_line(&error));
                 return Ok(None);
             }
         };
         let signed = match checkpoint::parse(&bytes) {
             Ok(signed) => signed,
             Err(error) => {
-                let meaning = format!("what is shown is no checkpoint: {}", chain(&error));
+                let meaning = format!("what is shown is no checkpoint: {}", in_one_line(&error));
                 round.find(LogFault::Checkpoint, None, meaning, CHECKPOINT_PATH);
                 return Ok(None);
             }
@@ -243,7 +243,10 @@ impl<S: Log> Follower<S> {
             return Ok(None);
         }
         if let Err(error) = signed.verify_any(&self.keys(now)) {
-            let meaning = format!("the checkpoint is not the log's word: {}", chain(&error));
+            let meaning = format!(
+                "the checkpoint is not the log's word: {}",
+                in_one_line(&error)
+            );
             round.find(LogFault::Signature, None, meaning, CHECKPOINT_PATH);
             return Ok(None);
         }
@@ -292,7 +295,12 @@ impl<S: Log> Follower<S> {
             }
             match policy.cosignatures(signed) {
                 Err(error) => {
-                    round.find(LogFault::Cosignature, last, chain(&error), CHECKPOINT_PATH);
+                    round.find(
+                        LogFault::Cosignature,
+                        last,
+                        in_one_line(&error),
+                        CHECKPOINT_PATH,
+                    );
                 }
                 Ok(lines) if !policy.check(&lines) => {
                     let meaning = "the checkpoint has fewer cosigners than the policy demands";

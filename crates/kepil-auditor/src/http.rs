@@ -8,7 +8,6 @@
 //! | `GET /statement` | what its cosignatures state |
 //! | `GET /report` | the newest report, as JSON |
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,15 +18,15 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::witness::{
     AddCheckpoint, MAX_REQUEST_BYTES, Refusal, SIZE_MEDIA_TYPE, origin_hash,
 };
-use kepil_witness::{AddError, Clock};
+use kepil_witness::{AddError, Clock, cosignatures};
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 
 use crate::auditor::{Auditor, CosignRefusal};
-use crate::chain;
 use crate::report::Report;
 use crate::source::Log;
 
@@ -103,7 +102,7 @@ async fn follow<S: Log + Send + 'static>(shared: Shared<S>, every: Duration) {
                 let mut newest = shared.report.lock().unwrap_or_else(PoisonError::into_inner);
                 *newest = Some(report);
             }
-            Ok(Err(error)) => tracing::error!("{}", chain(&error)),
+            Ok(Err(error)) => tracing::error!("{}", in_one_line(&error)),
             Err(error) => tracing::error!(%error, "a round of following the log was not finished"),
         }
     }
@@ -120,14 +119,7 @@ async fn add_checkpoint<S: Log + Send + 'static>(
         shared.auditor.add_checkpoint(&request, (shared.clock)())
     });
     match answer.await {
-        Ok(Ok(lines)) => {
-            let mut text = String::new();
-            for line in lines {
-                // Writing to a string cannot fail.
-                let _ = writeln!(text, "{line}");
-            }
-            (TEXT, text).into_response()
-        }
+        Ok(Ok(lines)) => cosignatures(&lines),
         Ok(Err(error)) => refuse(&error),
         Err(error) => {
             tracing::error!(%error, "an add-checkpoint request was not finished");
@@ -137,14 +129,14 @@ async fn add_checkpoint<S: Log + Send + 'static>(
 }
 
 fn refuse(error: &CosignRefusal) -> Response {
-    let text = format!("{}\n", chain(error));
+    let text = format!("{}\n", in_one_line(error));
     match error {
         CosignRefusal::Lags { .. } => {
             let retry = [(header::RETRY_AFTER, RETRY_SECS)];
             (StatusCode::SERVICE_UNAVAILABLE, retry, TEXT, text).into_response()
         }
         CosignRefusal::Objects { .. } => {
-            tracing::error!("{}", chain(error));
+            tracing::error!("{}", in_one_line(error));
             (StatusCode::FORBIDDEN, TEXT, text).into_response()
         }
         CosignRefusal::Witness(AddError::Refused(Refusal::OtherSize { known })) => {
@@ -161,7 +153,7 @@ fn refuse(error: &CosignRefusal) -> Response {
         }
         CosignRefusal::Witness(_) | CosignRefusal::Follow(_) | CosignRefusal::Poisoned => {
             // What is wrong inside is for the log of this process, not for the caller.
-            tracing::error!("{}", chain(error));
+            tracing::error!("{}", in_one_line(error));
             let text = "the auditor cannot cosign at present\n";
             (StatusCode::INTERNAL_SERVER_ERROR, TEXT, text).into_response()
         }

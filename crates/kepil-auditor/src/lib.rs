@@ -24,16 +24,3 @@ pub use http::serve;
 pub use report::{Finding, Kind, LogFault, Report, Size};
 pub use run::{AuditArgs, RunError, ServeArgs, open_auditor, run_audit, run_serve};
 pub use source::{FolderLog, HttpLog, Log, Place, RecordsError};
-
-use std::error::Error;
-
-/// An error with all its sources on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
-}

@@ -23,6 +23,7 @@ pub mod checkpoint;
 pub mod completeness;
 pub mod cosignature;
 pub mod entry;
+pub mod error;
 pub mod fields;
 pub mod hash;
 pub mod keytree;

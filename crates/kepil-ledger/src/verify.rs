@@ -13,6 +13,7 @@ use report::Findings;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::entry::Leaf;
+use crate::error::in_one_line;
 use crate::hash::{self, Hash};
 use crate::note::VerifyingKey;
 use crate::receipt::Receipt;
@@ -118,7 +119,7 @@ pub fn receipt(source: &impl TileSource, key: &VerifyingKey, receipt: &Receipt) 
             findings.add(
                 FindingKind::Receipt,
                 &place,
-                format!("the receipt proves nothing: {}", report::chain(&error)),
+                format!("the receipt proves nothing: {}", in_one_line(&error)),
             );
             return ReceiptReport::new(receipt, Standing::Broken, None, None, findings);
         }
@@ -203,7 +204,7 @@ fn read_checkpoint(
             findings.add(
                 FindingKind::Unreadable,
                 CHECKPOINT_PATH,
-                report::chain(&error),
+                in_one_line(&error),
             );
             return None;
         }
@@ -211,11 +212,7 @@ fn read_checkpoint(
     let signed = match checkpoint::parse(&bytes) {
         Ok(signed) => signed,
         Err(error) => {
-            findings.add(
-                FindingKind::Malformed,
-                CHECKPOINT_PATH,
-                report::chain(&error),
-            );
+            findings.add(FindingKind::Malformed, CHECKPOINT_PATH, in_one_line(&error));
             return None;
         }
     };
@@ -225,7 +222,7 @@ fn read_checkpoint(
             findings.add(
                 FindingKind::Signature,
                 CHECKPOINT_PATH,
-                format!("this is not the log's word: {}", report::chain(&error)),
+                format!("this is not the log's word: {}", in_one_line(&error)),
             );
             None
         }
@@ -253,7 +250,7 @@ fn read_entries(
                 &format!("entry {index} in {path}"),
                 format!(
                     "this reader does not understand the entry: {}",
-                    report::chain(&error)
+                    in_one_line(&error)
                 ),
             );
         }

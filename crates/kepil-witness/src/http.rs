@@ -6,7 +6,6 @@
 //! | `GET /<origin hash>/checkpoint` | the latest cosigned checkpoint |
 //! | `GET /key` | the vkeys of the witness, one a line |
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
@@ -18,6 +17,8 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use kepil_ledger::error::in_one_line;
+use kepil_ledger::note::Signature;
 use kepil_ledger::witness::{AddCheckpoint, MAX_REQUEST_BYTES, Refusal, SIZE_MEDIA_TYPE};
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
@@ -77,20 +78,24 @@ async fn add_checkpoint(State(shared): State<Shared>, body: Bytes) -> Response {
         shared.witness.add_checkpoint(&request, (shared.clock)())
     });
     match answer.await {
-        Ok(Ok(lines)) => {
-            let mut text = String::new();
-            for line in lines {
-                // Writing to a string cannot fail.
-                let _ = writeln!(text, "{line}");
-            }
-            (TEXT, text).into_response()
-        }
+        Ok(Ok(lines)) => cosignatures(&lines),
         Ok(Err(error)) => refuse(&error),
         Err(error) => {
             tracing::error!(%error, "an add-checkpoint request was not finished");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The answer with cosignature lines.
+#[must_use]
+pub fn cosignatures(lines: &[Signature]) -> Response {
+    let mut text = String::new();
+    for line in lines {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    (TEXT, text).into_response()
 }
 
 fn refuse(error: &AddError) -> Response {
@@ -106,16 +111,16 @@ fn refuse(error: &AddError) -> Response {
             return (status, media_type, format!("{known}\n")).into_response();
         }
         AddError::Refused(Refusal::Fork { .. }) => {
-            tracing::error!("a log has two histories: {}", chain(error));
+            tracing::error!("a log has two histories: {}", in_one_line(error));
         }
-        _ if status.is_server_error() => tracing::error!("{}", chain(error)),
-        _ => tracing::debug!("{}", chain(error)),
+        _ if status.is_server_error() => tracing::error!("{}", in_one_line(error)),
+        _ => tracing::debug!("{}", in_one_line(error)),
     }
     // What is wrong inside is for the log of this process, not for the caller.
     let text = if status.is_server_error() {
         "the witness cannot cosign at present".to_owned()
     } else {
-        chain(error)
+        in_one_line(error)
     };
     (status, TEXT, text + "\n").into_response()
 }
@@ -146,15 +151,4 @@ async fn latest(State(shared): State<Shared>, Path(hash): Path<String>) -> Respo
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
-}
-
-/// An error with all its sources on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

@@ -22,6 +22,6 @@ mod witness;
 
 pub use client::{ClientError, WitnessClient};
 pub use folder::{Folder, ReplaceError, TakeError};
-pub use http::{Clock, router, serve, system_clock};
+pub use http::{Clock, cosignatures, router, serve, system_clock};
 pub use keys::KeysError;
 pub use witness::{AddError, OpenError, StateError, Witness};

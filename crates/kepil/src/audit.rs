@@ -3,7 +3,7 @@
 use crate::exit::{Failure, environment, input};
 use clap::{Args, Subcommand};
 use kepil_auditor::{AuditArgs, RunError, ServeArgs, run_audit, run_serve};
-use std::error::Error;
+use kepil_ledger::error::in_one_line;
 use std::path::PathBuf;
 
 /// What an audit and an auditor have in common.
@@ -142,21 +142,10 @@ pub fn run_auditor(command: &Auditor) -> Result<(), Failure> {
 }
 
 fn failure(error: &RunError) -> Failure {
-    let text = chain(error);
+    let text = in_one_line(error);
     if error.is_input() {
         input(text)
     } else {
         environment(text)
     }
-}
-
-/// An error with all its sources on one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

@@ -1,8 +1,8 @@
 //! `kepil witness …`.
 
-use crate::audit::chain;
 use crate::exit::{Failure, environment, input};
 use clap::Subcommand;
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::note::{KeyName, VerifyingKey};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub fn run(command: &Witness) -> Result<(), Failure> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(input)?;
     let witness =
-        kepil_witness::Witness::open(dir, &name, logs).map_err(|e| environment(chain(&e)))?;
+        kepil_witness::Witness::open(dir, &name, logs).map_err(|e| environment(in_one_line(&e)))?;
     for key in witness.keys() {
         eprintln!("{key}");
     }

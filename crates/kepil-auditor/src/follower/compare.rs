@@ -1,6 +1,7 @@
 //! Comparing with what others are shown of the log.
 
 use kepil_ledger::checkpoint::{self, SignedCheckpoint};
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::tile::{TileHashes, TileSource};
 use kepil_ledger::tree::{consistency_path, root, verify_consistency};
 use kepil_ledger::verify::CHECKPOINT_PATH;
@@ -8,7 +9,6 @@ use kepil_witness::WitnessClient;
 
 use super::round::Round;
 use super::{FollowError, Follower};
-use crate::chain;
 use crate::evidence;
 use crate::report::{Finding, LogFault};
 use crate::seen::{ASKED, LOG, SeenCheckpoint};
@@ -40,7 +40,7 @@ impl<S: Log> Follower<S> {
                 Ok(None) => round
                     .notes
                     .push(format!("the witness at {prefix} has not seen this log yet")),
-                Err(error) => round.unchecked(chain(&error)),
+                Err(error) => round.unchecked(in_one_line(&error)),
             }
         }
         let Some(mirror) = self.mirror.take() else {
@@ -64,14 +64,14 @@ impl<S: Log> Follower<S> {
                 return Ok(());
             }
             Err(error) => {
-                round.unchecked(format!("the mirror: {}", chain(&error)));
+                round.unchecked(format!("the mirror: {}", in_one_line(&error)));
                 return Ok(());
             }
         };
         let other = match checkpoint::parse(&bytes) {
             Ok(other) => other,
             Err(error) => {
-                round.unchecked(format!("the mirror: {}", chain(&error)));
+                round.unchecked(format!("the mirror: {}", in_one_line(&error)));
                 return Ok(());
             }
         };
@@ -126,7 +126,7 @@ impl<S: Log> Follower<S> {
     ) -> Result<(), FollowError> {
         if let Err(error) = other.verify_any(&self.keys(now)) {
             // Whoever shows it, only the log's signature makes it the log's word.
-            let why = chain(&error);
+            let why = in_one_line(&error);
             round.unchecked(format!("what {from} shows is not signed by the log: {why}"));
             return Ok(());
         }

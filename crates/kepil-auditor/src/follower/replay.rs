@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use kepil_ledger::audit::Opening;
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::tile::TILE_WIDTH;
 
 use super::read::Kept;
 use super::round::Round;
 use super::{FollowError, Follower};
-use crate::chain;
 use crate::report::LogFault;
 use crate::source::Log;
 
@@ -113,7 +113,7 @@ impl<S: Log> Follower<S> {
                 Ok(None)
             }
             Err(error) => {
-                round.unchecked(chain(&error));
+                round.unchecked(in_one_line(&error));
                 Ok(None)
             }
         }

@@ -1,8 +1,8 @@
 //! What one round of following came to.
 
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::tile::FetchError;
 
-use crate::chain;
 use crate::report::{Finding, LogFault};
 
 /// Findings of one round that are listed.
@@ -43,7 +43,9 @@ impl Round {
     /// A tile or bundle that could not be had; `entry` is the first that it holds.
     pub(super) fn fetch(&mut self, error: &FetchError, entry: u64) {
         let kind = match error {
-            FetchError::Source(_) | FetchError::Proof(_) => return self.unchecked(chain(error)),
+            FetchError::Source(_) | FetchError::Proof(_) => {
+                return self.unchecked(in_one_line(error));
+            }
             FetchError::Missing { .. } => LogFault::Missing,
             FetchError::Malformed { .. } | FetchError::Width { .. } => LogFault::Malformed,
         };
@@ -58,7 +60,10 @@ impl Round {
                 "a file that the log signed is not there: what it holds cannot be checked"
                     .to_owned()
             }
-            _ => format!("a file of the log is not of its form: {}", chain(error)),
+            _ => format!(
+                "a file of the log is not of its form: {}",
+                in_one_line(error)
+            ),
         };
         self.find(kind, Some(entry), meaning, path);
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
+use crate::error::in_one_line;
 use crate::hash::Hash;
 use crate::note::VerifyingKey;
 use crate::receipt::{Receipt, RecordCheck, Verified};
@@ -197,20 +198,12 @@ impl Findings {
             }
             FetchError::Proof(_) => (FindingKind::TileMismatch, "proof".to_owned()),
         };
-        self.add(kind, &place, format!("{}; {consequence}", chain(error)));
+        self.add(
+            kind,
+            &place,
+            format!("{}; {consequence}", in_one_line(error)),
+        );
     }
-}
-
-/// An error with its sources, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }
 
 impl std::fmt::Display for Finding {

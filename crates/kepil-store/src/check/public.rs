@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use kepil_ledger::checkpoint::{self, Checkpoint};
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::hash::{HASH_BYTES, Hash};
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::tile::{TILE_WIDTH, TileBuilder, TileKind, TilePath, fetch_bundle, parse_bundle};
@@ -68,7 +69,10 @@ impl Public {
         // The signature covers all of it, so nothing says where.
         let mut bad = |error: &dyn std::error::Error| {
             let offset = Some(0);
-            let meaning = format!("the checkpoint is not the log's word: {}", chain(error));
+            let meaning = format!(
+                "the checkpoint is not the log's word: {}",
+                in_one_line(error)
+            );
             findings.add(FindingKind::Checkpoint, &file, offset, None, meaning);
         };
         let signed = match checkpoint::parse(&bytes) {
@@ -321,16 +325,4 @@ fn touched(path: TilePath, at: usize, expected: &[u8], is_all: bool) -> (u64, u6
     let start = places.0.saturating_mul(below);
     let end = (places.1 + 1).saturating_mul(below);
     (start, end.saturating_sub(1))
-}
-
-/// An error with its sources, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

@@ -5,13 +5,13 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crc32fast::Hasher;
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::map::Map;
 use kepil_ledger::period::Period;
 use kepil_ledger::tile::TileBuilder;
 
 use super::books::Books;
 use super::names;
-use super::public::chain;
 use super::report::{FindingKind, Findings};
 use crate::compare::difference;
 use crate::segment::SegmentStart;
@@ -232,7 +232,7 @@ impl One {
                 let path = findings.folder.join(&file);
                 let checked = MonthFile::open(path, month.clone()).and_then(|file| file.check());
                 if let Err(error) = checked {
-                    let meaning = format!("a month of a snapshot: {}", chain(&error));
+                    let meaning = format!("a month of a snapshot: {}", in_one_line(&error));
                     findings.add(FindingKind::Snapshot, &file, Some(0), None, meaning);
                 }
             }
