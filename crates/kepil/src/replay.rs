@@ -245,10 +245,11 @@ fn again(
             return Some(Found::Same);
         }
         let why = gate.explain(&decision, lang, false);
-        let why = why
-            .reasons
-            .iter()
-            .map(|r| format!("{} {}: {}", r.source, r.test, r.text));
+        let why = why.reasons.into_iter().map(|r| match (r.source, r.test) {
+            ("", "") => r.text.into_owned(),
+            (source, "") => format!("{source}: {}", r.text),
+            (source, test) => format!("{source} {test}: {}", r.text),
+        });
         return Some(difference(
             decision.verdict.as_str().to_owned(),
             why.collect(),
@@ -283,7 +284,12 @@ fn show(d: &Difference, json: bool) {
         crate::out!("{}", serde_json::json!(d));
         return;
     }
-    crate::out!("entry {}: {} then, {} now", d.entry, d.recorded, d.again);
+    crate::out!(
+        "entry {}: {} as recorded, {} decided again",
+        d.entry,
+        d.recorded,
+        d.again
+    );
     for (side, why) in [("then", &d.why_recorded), ("now", &d.why_again)] {
         for reason in why {
             crate::out!("  {side}: {reason}");

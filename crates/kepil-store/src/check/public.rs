@@ -14,6 +14,7 @@ use kepil_ledger::verify::{self, CHECKPOINT_PATH};
 use super::names;
 use super::report::{FindingKind, Findings};
 use crate::compare::{difference, narrowed};
+use crate::log::rebuild::BESIDE;
 use crate::source::DirSource;
 
 /// Folder of the published log within the log.
@@ -191,6 +192,7 @@ impl Public {
         let text = name.strip_prefix(FOLDER).ok().and_then(Path::to_str);
         let path = match text {
             Some(CHECKPOINT_PATH) => return,
+            Some(text) if BESIDE.contains(&text) => return,
             Some(".writing") => {
                 let meaning = "a file whose publishing was interrupted".to_owned();
                 return findings.add(FindingKind::Leftover, name, None, None, meaning);

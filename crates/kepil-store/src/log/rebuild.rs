@@ -31,7 +31,7 @@ pub(crate) const NAME: &str = "rebuild";
 const FOLDERS: [&str; 2] = ["log", "book"];
 
 /// What a node puts beside the published log, so that a copy can be checked on its own.
-const BESIDE: [&str; 3] = ["key", "policy", "anchor"];
+pub(crate) const BESIDE: [&str; 3] = ["key", "policy", "anchor"];
 
 /// What a rebuild found.
 #[derive(Debug, Clone, PartialEq, Eq)]

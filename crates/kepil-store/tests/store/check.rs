@@ -311,6 +311,10 @@ fn what_does_not_belong_there_is_noted() {
     for name in strange {
         fs::write(folder.path().join(name), "x").unwrap();
     }
+    // A node puts these beside the log: nothing is said about them.
+    for name in ["log/key", "log/policy", "log/anchor"] {
+        fs::write(folder.path().join(name), "x").unwrap();
+    }
     let inner = snapshots(folder.path())[0].join("y");
     fs::write(&inner, "x").unwrap();
     let report = run(folder.path());
