@@ -284,12 +284,7 @@ fn show(d: &Difference, json: bool) {
         crate::out!("{}", serde_json::json!(d));
         return;
     }
-    crate::out!(
-        "entry {}: {} as recorded, {} decided again",
-        d.entry,
-        d.recorded,
-        d.again
-    );
+    crate::out!("entry {}: {} then, {} now", d.entry, d.recorded, d.again);
     for (side, why) in [("then", &d.why_recorded), ("now", &d.why_again)] {
         for reason in why {
             crate::out!("  {side}: {reason}");
