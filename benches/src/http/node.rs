@@ -11,8 +11,13 @@ use kepil_gate::baseline::Baselines;
 use kepil_gate::case::Case;
 use kepil_gate::patch::documents;
 use kepil_law::pack::{Options, load};
+use kepil_ledger::checkpoint;
+use kepil_ledger::entry::Leaf;
+use kepil_ledger::tile::{TILE_WIDTH, TilePath, TileSource as _, fetch_bundle};
+use kepil_ledger::verify::CHECKPOINT_PATH;
 use kepil_server::register::RegisterFile;
 use kepil_server::staging::enter;
+use kepil_store::source::DirSource;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -177,7 +182,8 @@ impl Node {
         Ok(crate::clock::median(times))
     }
 
-    /// Stops the node gently and counts what stands in its published log.
+    /// Stops the node gently and counts the uses in its published log, without what the log says
+    /// of itself.
     pub fn stop_and_count(mut self) -> Result<u64, Fault> {
         let pid = self.child.id().to_string();
         Command::new("kill")
@@ -188,13 +194,20 @@ impl Node {
         if !status.success() {
             return Err(Fault(format!("the node ended with {status}")));
         }
-        let checkpoint = std::fs::read_to_string(self.dir.join("ledger/log/checkpoint"))
-            .map_err(during("reading the checkpoint"))?;
-        checkpoint
-            .lines()
-            .nth(1)
-            .and_then(|l| l.parse().ok())
-            .ok_or_else(|| fault("a checkpoint without a size"))
+        let public = DirSource::new(&self.dir.join("ledger/log"));
+        let bytes = public.read(CHECKPOINT_PATH).map_err(fault)?;
+        let signed = checkpoint::parse(&bytes.unwrap_or_default()).map_err(fault)?;
+        let size = signed.unverified().size;
+        let mut uses = 0;
+        for number in 0..size.div_ceil(u64::from(TILE_WIDTH)) {
+            let path = TilePath::entries_in(number, size);
+            let path = path.ok_or_else(|| fault("a bundle without a name"))?;
+            for leaf in fetch_bundle(&public, path).map_err(fault)? {
+                let leaf = Leaf::parse(&leaf).map_err(fault)?;
+                uses += u64::from(leaf.commitment().is_some());
+            }
+        }
+        Ok(uses)
     }
 }
 

@@ -204,6 +204,13 @@ impl Chronicle {
         }
     }
 
+    /// Has the next checkpoint come before its time; returns at once.
+    pub fn hurry(&self) {
+        if let Some(log) = self.log().as_ref() {
+            log.hurry();
+        }
+    }
+
     /// Writes what waits, publishes a last checkpoint and releases the folder.
     ///
     /// # Errors
@@ -375,21 +382,30 @@ impl Chronicle {
         Ok(())
     }
 
-    /// Enrols persons in the month of a moment, each at count 0.
+    /// Enrols persons in the month of a moment, each at count 0, and gives how many were new.
+    ///
+    /// From then on a list of that month proves that there is nothing, until there is something.
     ///
     /// # Errors
     ///
     /// When keys cannot be had or the enrolment cannot be recorded.
-    pub fn enrol(&self, subjects: &[String], now_ms: u64) -> Result<(), ChronicleError> {
+    pub fn enrol(&self, subjects: &[String], now_ms: u64) -> Result<u64, ChronicleError> {
         let period = self.book.period_for(now_ms);
+        let mut new = 0;
         for some in subjects.chunks(ENROL_AT_ONCE) {
-            let tags = some.iter().map(|subject| {
-                let person = self.person(subject)?;
-                Ok::<_, ChronicleError>(person.tag(period))
-            });
-            let mut tags: Vec<Tag> = tags.collect::<Result<_, _>>()?;
+            let mut tags: Vec<Tag> = Vec::with_capacity(some.len());
+            for subject in some {
+                let tag = self.person(subject)?.tag(period);
+                if !self.book.is_enrolled(period, &tag)? {
+                    tags.push(tag);
+                }
+            }
             tags.sort_unstable();
             tags.dedup();
+            if tags.is_empty() {
+                continue;
+            }
+            new += u64::try_from(tags.len()).unwrap_or(0);
             let (place, _) = self.reserve(period)?;
             let draft = Draft {
                 booking: self.booker.book(place, &tags)?,
@@ -399,7 +415,7 @@ impl Chronicle {
             };
             self.appender.append_blocking(vec![draft])?;
         }
-        Ok(())
+        Ok(new)
     }
 
     /// Opens the row of an entry with the row's key.

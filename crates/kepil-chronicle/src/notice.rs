@@ -184,6 +184,21 @@ impl Notices {
         self.sealed.get(&index).copied()
     }
 
+    /// The month at whose end an entry opens that is still sealed.
+    #[must_use]
+    pub fn embargo(&self, index: u64) -> Option<Period> {
+        let state = self.sealed.get(&index)?;
+        let month = Period::new(state.embargo)?;
+        state.opened.is_none().then_some(month)
+    }
+
+    /// Entries that are still sealed.
+    pub(crate) fn still_sealed(&self) -> Vec<u64> {
+        let closed = self.sealed.iter();
+        let closed = closed.filter(|(_, state)| state.opened.is_none());
+        closed.map(|(index, _)| *index).collect()
+    }
+
     /// True when an entry is kept back, or was.
     #[must_use]
     pub fn is_kept(&self, index: u64) -> bool {

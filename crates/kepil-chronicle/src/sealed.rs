@@ -40,6 +40,13 @@ impl Chronicle {
                     continue;
                 }
             };
+            // An outcome never opens before its use, whose embargo may have been extended.
+            let waits = payload
+                .intent
+                .filter(|_| payload.kind == PayloadKind::Outcome);
+            if waits.is_some_and(|intent| self.notices().embargo(intent).is_some()) {
+                continue;
+            }
             payload.kind = PayloadKind::Opened;
             payload.sealed = Some(sealed);
             let event = Event {
@@ -56,12 +63,30 @@ impl Chronicle {
         Ok(opened)
     }
 
-    /// Extends the embargo of a sealed entry on a court's order.
+    /// Extends the embargo of a sealed entry on a court's order, and with it that of its outcome.
     ///
     /// # Errors
     ///
     /// When it is not sealed any more, the month is not later, or it cannot be recorded.
     pub fn extend(&self, sealed: u64, embargo: Period, order: &str) -> Result<u64, ChronicleError> {
+        let notice = self.extend_one(sealed, embargo, order)?;
+        let others = self.notices().still_sealed();
+        for outcome in others.into_iter().filter(|index| *index > sealed) {
+            let payload = match self.row(outcome).and_then(|row| self.payload(&row)) {
+                Ok(payload) => payload,
+                Err(ChronicleError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            let is_of_it = payload.kind == PayloadKind::Outcome && payload.intent == Some(sealed);
+            let opens = self.notices().embargo(outcome);
+            if is_of_it && opens.is_some_and(|opens| opens < embargo) {
+                self.extend_one(outcome, embargo, order)?;
+            }
+        }
+        Ok(notice)
+    }
+
+    fn extend_one(&self, sealed: u64, embargo: Period, order: &str) -> Result<u64, ChronicleError> {
         let not_that = |why| ChronicleError::NotThat { index: sealed, why };
         let state = self
             .notices()

@@ -9,7 +9,7 @@ use kepil_law::eval::Scope;
 use kepil_law::instrument::Standing;
 use kepil_law::rule::{OnFail, Role};
 use kepil_law::vocab::bit;
-use kepil_law::{Era, Facts, Value};
+use kepil_law::{Era, Facts, Release, Value};
 use kepil_terms::{Instant, Verdict};
 
 const PRECISIONS: [&str; 4] = ["yes_no", "attribute", "record", "history"];
@@ -80,7 +80,8 @@ impl Gate {
             needs_ground.then_some(&found),
             by_reading || passed_waiting,
         );
-        let obligations = self.obligations(verdict, &facts, !defaults.is_empty());
+        let release = self.book.release(at, facts.set_of(self.slots.data), &facts);
+        let obligations = self.obligations(verdict, release, &facts, !defaults.is_empty());
         let decision = Decision {
             verdict,
             strict,
@@ -92,6 +93,7 @@ impl Gate {
             errors: found.errors,
             missing,
             defaults,
+            release,
             obligations,
         };
         (decision, facts)
@@ -222,9 +224,15 @@ impl Gate {
         }
     }
 
-    fn obligations(&self, verdict: Verdict, facts: &Facts, defaults: bool) -> Vec<Obligation> {
+    fn obligations(
+        &self,
+        verdict: Verdict,
+        level: Release,
+        facts: &Facts,
+        defaults: bool,
+    ) -> Vec<Obligation> {
         let s = self.slots;
-        let mut out = vec![Obligation::Log];
+        let mut out = vec![Obligation::Log { level }];
         if verdict == Verdict::Human {
             out.push(Obligation::Review);
         }

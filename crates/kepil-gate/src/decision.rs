@@ -1,6 +1,7 @@
 //! The decision: verdict, every test's outcome, grounds, obligations, the law it rests on.
 
 use crate::ground::GroundUse;
+use kepil_law::Release;
 use kepil_law::instrument::ProvisionIx;
 use kepil_law::rule::{RuleIx, TestIx};
 use kepil_law::vocab::Mask;
@@ -108,8 +109,11 @@ impl TestResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Obligation {
-    /// The entry stands in the log before anything is released.
-    Log,
+    /// The entry stands in the log, this firmly, before anything is released.
+    Log {
+        /// As the provisions ask for it.
+        level: Release,
+    },
     /// The person sees the event at once.
     NotifyAtOnce,
     /// The person sees the event at this time at the latest.
@@ -163,6 +167,8 @@ pub struct Decision {
     pub missing: Vec<String>,
     /// Provisions that passed on a visible default in place of an empty by-law.
     pub defaults: Vec<ProvisionIx>,
+    /// How firmly the entry must stand before anything is released.
+    pub release: Release,
     /// What must be done.
     pub obligations: Vec<Obligation>,
 }

@@ -5,8 +5,10 @@ use crate::catalogue::{Parameter, SlotEffect, SlotText, TestDef};
 use crate::instrument::{
     Confidence, Instrument, InstrumentIx, InstrumentKind, Provision, ProvisionIx, Standing,
 };
+use crate::release::{Release, ReleaseRule};
 use crate::rule::{Role, Rule, RuleIx, TestIx};
 use crate::schema::Layout;
+use crate::value::Facts;
 use crate::vocab::{Mask, TermIx, Vocabulary, bit};
 use kepil_terms::{Calendar, Instant};
 use sha2::{Digest, Sha256};
@@ -37,6 +39,8 @@ pub struct StatuteBook {
     pub cases: Vec<CaseBlock>,
     /// Other files of the pack (baselines, disagreements), by name.
     pub extras: HashMap<String, String>,
+    /// How firmly an entry must stand before data leave.
+    pub releases: Vec<ReleaseRule>,
     /// Hash over every file of the pack.
     pub hash: [u8; 32],
     pub(crate) area_up: Vec<Mask>,
@@ -101,6 +105,18 @@ impl StatuteBook {
     pub fn provision(&self, id: &str) -> Option<(ProvisionIx, &Provision)> {
         let ix = *self.by_provision.get(id)?;
         Some((ix, self.provisions.get(ix as usize)?))
+    }
+
+    /// How firmly an entry must stand before data of these categories leave under these facts.
+    ///
+    /// Sources that disagree about a first day count as saying yes.
+    #[must_use]
+    pub fn release(&self, at: Instant, data: Mask, facts: &Facts) -> Release {
+        let asked = self.releases.iter().filter(|rule| {
+            let standing = rule.span.at(at);
+            matches!(standing, Standing::InForce | Standing::Disputed) && rule.covers(data, facts)
+        });
+        asked.map(|rule| rule.level).max().unwrap_or_default()
     }
 
     /// The provision that sets a clock.

@@ -13,6 +13,7 @@ pub mod instrument;
 pub(crate) mod markdown;
 pub mod oracle;
 pub mod pack;
+pub mod release;
 pub mod rule;
 pub mod schema;
 pub mod value;
@@ -20,4 +21,5 @@ pub mod vocab;
 
 pub use book::{Era, StatuteBook};
 pub use error::{Fault, PackError};
+pub use release::Release;
 pub use value::{Facts, Slot, Value};

@@ -8,6 +8,7 @@ use crate::error::{Faults, PackError};
 use crate::eval::area_table;
 use crate::instrument::{self, InstrumentKind, Place, RawInstrument, RawProvision, Span};
 use crate::markdown::{self, Section};
+use crate::release::RawRelease;
 use crate::rule::{self, Role, Surroundings};
 use crate::schema::Layout;
 use crate::vocab::{Vocabulary, one_line};
@@ -97,6 +98,12 @@ pub fn load(files: &[File], options: Options) -> Result<StatuteBook, PackError> 
     loader.resolve_parents(&mut faults);
     loader.resolve_provisions(&slots, &parameters, &mut faults);
     loader.check_slots(&slots, &mut faults);
+    let releases = loader.releases.iter().filter_map(|(ix, raw)| {
+        let provision = loader.provisions.get(*ix as usize)?;
+        let act = loader.instruments.get(provision.instrument as usize)?;
+        Some(raw.resolve(*ix, (act, provision), (&layout, &vocab), &mut faults))
+    });
+    let releases = releases.collect();
     let rules = loader.compile(&layout, &vocab, &tests, &mut faults);
     loader.typecheck(&layout, &mut faults);
     loader.check_cases(&rules, &tests, options, &mut faults);
@@ -126,6 +133,7 @@ pub fn load(files: &[File], options: Options) -> Result<StatuteBook, PackError> 
         instruments: loader.instruments,
         provisions: loader.provisions,
         rules,
+        releases,
         tests,
         slots,
         parameters,
@@ -155,6 +163,7 @@ struct Loader {
     by_instrument: HashMap<String, u32>,
     by_provision: HashMap<String, u32>,
     drafts: Vec<rule::Draft>,
+    releases: Vec<(u32, RawRelease)>,
     cases: Vec<CaseBlock>,
 }
 
@@ -238,10 +247,12 @@ impl Loader {
                 ),
             }
         }
+        let release = raw.release.take();
         let provision = instrument::provision(raw, of, section, vocab, faults);
         let Ok(ix) = u32::try_from(self.provisions.len()) else {
             return;
         };
+        self.releases.extend(release.map(|release| (ix, release)));
         let id = provision.id.clone();
         if self.by_provision.insert(id.clone(), ix).is_some() {
             faults.add(

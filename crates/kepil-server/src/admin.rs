@@ -4,6 +4,7 @@
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::rotation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -77,6 +78,10 @@ enum Order {
     PersonKey { person: String },
     /// Encrypt the keys under a fresh key; older copies of them cannot be opened afterwards.
     RotateKeys,
+    /// Announce a new key of the log, which signs beside the present one from a moment on.
+    NewLogKey { from: u64 },
+    /// End that: from the next start on the new key signs alone.
+    RetireLogKey,
 }
 
 pub(crate) async fn act(
@@ -160,6 +165,15 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
                 .person(&format!("person:{person}"))
                 .map_err(|e| refused(e.into()))?;
             Ok(json!({"secret": kepil_gate::record::hex(person.secret.as_bytes())}))
+        }
+        Order::NewLogKey { from } => {
+            let now = app.wall_secs();
+            let key = rotation::announce(&app.ledger, &app.config, from, now)?;
+            Ok(json!({"log_key": key.to_string(), "from": from}))
+        }
+        Order::RetireLogKey => {
+            let key = rotation::retire(&app.ledger, &app.config, app.wall_secs())?;
+            Ok(json!({"log_key": key.to_string(), "restart": true}))
         }
         Order::RotateKeys => match chronicle.keys().rotate() {
             Ok(()) => Ok(json!({"rotated": true})),

@@ -13,6 +13,7 @@ use kepil_gate::record::Record;
 use kepil_ledger::entry::{KeepingKind, Leaf};
 use kepil_ledger::hash::Hash;
 use kepil_ledger::payload::{Payload, PayloadKind};
+use kepil_ledger::period::Period;
 use kepil_ledger::record::DecisionCode;
 use kepil_terms::Instant;
 use std::collections::{HashMap, VecDeque};
@@ -83,6 +84,8 @@ pub struct App {
     pub recent: Mutex<VecDeque<Recent>>,
     /// Reliance by provision.
     pub reliance: Mutex<HashMap<String, Reliance>>,
+    /// The month everybody was enrolled in last, and the registers that named them.
+    pub enrolled: Mutex<Option<(Period, Arc<Law>)>>,
     /// Idempotency keys with the second they were first used.
     pub repeats: Mutex<HashMap<String, (u64, Repeat)>>,
 }
@@ -189,6 +192,29 @@ impl App {
         Ok(count)
     }
 
+    /// Enrols everybody the registers speak of in the month it is now, so that a list without
+    /// entries can be proved too; looks again when the month or the registers change.
+    ///
+    /// # Errors
+    /// When the enrolment cannot be recorded; it is tried again.
+    pub fn enrol(&self) -> Result<u64, ChronicleError> {
+        let now_ms = (self.clock)();
+        let law = self.law.load_full();
+        let chronicle = &self.ledger.chronicle;
+        let period = chronicle.book().period_for(now_ms);
+        let mut enrolled = self.enrolled.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_done =
+            |(month, with): &(Period, Arc<Law>)| *month == period && Arc::ptr_eq(with, &law);
+        if enrolled.as_ref().is_some_and(is_done) {
+            return Ok(0);
+        }
+        let persons = law.register.persons();
+        let subjects = persons.iter().map(|person| format!("person:{person}"));
+        let new = chronicle.enrol(&subjects.collect::<Vec<_>>(), now_ms)?;
+        *enrolled = Some((period, law));
+        Ok(new)
+    }
+
     /// Keeps an entry back until the day its judge named, unless that is done already.
     ///
     /// # Errors
@@ -218,13 +244,15 @@ impl App {
     ) {
         match payload.kind {
             PayloadKind::Decision
-                if decision == DecisionCode::Permit && matches!(leaf, Leaf::Access(_)) =>
+                if decision == DecisionCode::Permit
+                    && matches!(leaf, Leaf::Access(_) | Leaf::Sealed { .. }) =>
             {
                 let intent = Intent {
                     subject: subject.to_owned(),
                     system: payload.system.clone(),
                     purpose: payload.purpose.clone(),
                     at_ms: payload.at_ms,
+                    is_sealed: matches!(leaf, Leaf::Sealed { .. }),
                 };
                 self.ledger.intend(index, intent);
             }

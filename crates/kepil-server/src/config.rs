@@ -1,5 +1,6 @@
 //! The configuration file: one TOML file that explains itself.
 
+use kepil_law::Release;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -85,22 +86,8 @@ pub struct LedgerConfig {
     pub intent_secs: u64,
     /// SHA-256 of the tokens of auditors, in hexadecimal.
     pub auditor_tokens: Vec<String>,
-    /// What an answer waits for.
+    /// What an answer waits for at least; the law may ask for more.
     pub release: Release,
-    /// What an answer about special categories, or on a judge's order, waits for.
-    pub release_special: Release,
-}
-
-/// What an answer waits for before it leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Release {
-    /// The entry is durable.
-    Durable,
-    /// The entry is covered by a checkpoint the log has signed.
-    Included,
-    /// The entry is covered by a published checkpoint, with the quorum of the policy.
-    Witnessed,
 }
 
 impl Default for LedgerConfig {
@@ -114,7 +101,6 @@ impl Default for LedgerConfig {
             intent_secs: 300,
             auditor_tokens: Vec::new(),
             release: Release::Durable,
-            release_special: Release::Witnessed,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Who vouches for a checkpoint: the witness inside the node, and those at the policy's addresses.
 
+use crate::rotation::NextKey;
 use kepil_ledger::checkpoint::{self, Checkpoint, SignedCheckpoint};
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::policy::Policy;
@@ -11,7 +12,7 @@ use kepil_store::source::DirSource;
 use kepil_witness::{ClientError, Witness, WitnessClient};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Wall time in Unix seconds.
 pub type Seconds = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -25,6 +26,8 @@ pub struct Quorum {
     signed: AtomicU64,
     /// Who did not sign the last checkpoint, and since when.
     away: Mutex<Vec<Away>>,
+    /// The key the log changes over to, which signs beside the present one.
+    next: RwLock<Option<Arc<NextKey>>>,
 }
 
 /// A cosigner that is away.
@@ -72,6 +75,7 @@ impl Quorum {
             now,
             signed: AtomicU64::new(0),
             away: Mutex::default(),
+            next: RwLock::default(),
         }
     }
 
@@ -79,6 +83,25 @@ impl Quorum {
     #[must_use]
     pub fn signed(&self) -> u64 {
         self.signed.load(Ordering::Acquire)
+    }
+
+    /// The key the log changes over to.
+    #[must_use]
+    pub fn next_key(&self) -> Option<Arc<NextKey>> {
+        let next = self.next.read().unwrap_or_else(PoisonError::into_inner);
+        next.clone()
+    }
+
+    /// From its moment on this key signs every checkpoint too.
+    pub fn set_next_key(&self, key: NextKey) {
+        let mut next = self.next.write().unwrap_or_else(PoisonError::into_inner);
+        *next = Some(Arc::new(key));
+    }
+
+    /// The witness inside the node.
+    #[must_use]
+    pub fn own_witness(&self) -> Option<&Witness> {
+        self.local.as_deref()
     }
 
     /// Who did not sign the last checkpoint.
@@ -164,7 +187,11 @@ fn append(
 impl Endorser for Quorum {
     fn endorse(&self, checkpoint: &str, public: &DirSource) -> Result<String, String> {
         let now = (self.now)();
-        let plain = checkpoint::parse(checkpoint.as_bytes()).map_err(|e| e.to_string())?;
+        let mut plain = checkpoint::parse(checkpoint.as_bytes()).map_err(|e| e.to_string())?;
+        if let Some(next) = self.next_key().filter(|next| next.from <= now) {
+            let line = next.signer.sign(plain.note().text());
+            append(&mut plain, vec![line])?;
+        }
         self.signed
             .fetch_max(plain.unverified().size, Ordering::AcqRel);
         let mut whole = plain.clone();
@@ -243,15 +270,14 @@ impl Endorser for Quorum {
 }
 
 /// The policy of a node that has none: its own signature and that of the witness inside it.
-///
-/// # Errors
-/// When the witness has no key, which is a fault of ours.
-pub fn own_policy(log: &VerifyingKey, witness: &Witness) -> Result<String, String> {
+#[must_use]
+pub fn own_policy(logs: &[&VerifyingKey], witness: &Witness) -> String {
     let [key, _] = witness.keys();
-    Ok(format!(
+    let logs: String = logs.iter().map(|log| format!("log {log}\n")).collect();
+    format!(
         "# The log's own signature, and that of a witness inside the same node.\n\
-         log {log}\nwitness local {key}\nquorum local\n"
-    ))
+         {logs}witness local {key}\nquorum local\n"
+    )
 }
 
 /// The size a checkpoint's text speaks of.

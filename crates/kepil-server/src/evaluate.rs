@@ -3,7 +3,6 @@
 use crate::answer::{answer, failed};
 use crate::app::{App, Law};
 use crate::authzen::{Evaluation, Semantic};
-use crate::config::Release;
 use crate::metrics::VerdictLabel;
 use crate::problem::Problem;
 use crate::register::{CLAIMS, Register, System};
@@ -11,8 +10,8 @@ use kepil_chronicle::{ChronicleError, Event};
 use kepil_gate::decision::Obligation;
 use kepil_gate::record::{Parties, Record};
 use kepil_gate::{Citation, Decision, Gate, Scene};
-use kepil_law::Value;
 use kepil_law::vocab::bit;
+use kepil_law::{Release, Value};
 use kepil_ledger::period::Period;
 use kepil_ledger::record::{DecisionCode, RecordKind};
 use kepil_store::log::AppendError;
@@ -413,21 +412,17 @@ fn event(app: &App, decided: &Decided) -> Event {
     event
 }
 
-/// What the answers wait for: the strictest of what each needs.
-fn release(app: &App, law: &Law, decided: &[Result<Decided, String>]) -> Release {
-    let config = &app.config.ledger;
-    let class = |id| law.gate.book().class_mask("CategoryClass", id).unwrap_or(0);
-    let special = class("biometric") | class("medical");
-    let data = law.gate.slots().data;
-    let needs_more = |d: &Decided| {
-        answered(app, &d.decision) == Verdict::Ok
-            && (d.order.is_some() || d.scene.facts.set_of(data) & special != 0)
-    };
-    if decided.iter().flatten().any(needs_more) {
-        config.release_special.max(config.release)
-    } else {
-        config.release
-    }
+/// What the answers wait for: the strictest that a provision asks for, or the operator.
+fn release(app: &App, decided: &[Result<Decided, String>]) -> Release {
+    let permitted = decided
+        .iter()
+        .flatten()
+        .filter(|d| answered(app, &d.decision) == Verdict::Ok);
+    let asked = permitted.map(|d| d.decision.release);
+    asked
+        .max()
+        .unwrap_or_default()
+        .max(app.config.ledger.release)
 }
 
 /// Makes decisions durable, then gives their answers.
@@ -474,7 +469,7 @@ async fn record(
             payload,
         );
     }
-    let release = release(app, law, &decided);
+    let release = release(app, &decided);
     if let Some(last) = tickets.last() {
         app.ledger.wait(last.index(), release).await?;
     }

@@ -1,14 +1,16 @@
 //! The ledger of a node: its keys, its chronicle, who vouches for it, and what runs behind it.
 
 use crate::app::{App, Clock};
-use crate::config::{Config, Release};
+use crate::config::Config;
 use crate::endorse::{Quorum, own_policy, size_of};
 use crate::problem::Problem;
+use crate::rotation;
 use crate::serve::ServeError;
 use kepil_chronicle::{Chronicle, Event, Settings};
 use kepil_keys::file::FileVault;
 use kepil_keys::random::Random;
 use kepil_keys::store::KeyStore;
+use kepil_law::Release;
 use kepil_ledger::anchor::{Anchor, policy_hash};
 use kepil_ledger::note::{KeyName, Signer, VerifyingKey};
 use kepil_ledger::payload::{Payload, PayloadKind};
@@ -33,7 +35,7 @@ const WITNESS_PATIENCE: Duration = Duration::from_secs(5);
 const RELEASE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a waiting answer looks, and how often the work behind the node is done.
-const GLANCE: Duration = Duration::from_millis(10);
+const GLANCE: Duration = Duration::from_millis(5);
 const ROUND: Duration = Duration::from_millis(500);
 
 /// The ledger of a node.
@@ -60,6 +62,8 @@ pub struct Intent {
     pub purpose: String,
     /// Unix milliseconds.
     pub at_ms: u64,
+    /// The use stands in a sealed entry, and so does its outcome.
+    pub is_sealed: bool,
 }
 
 /// The name of the log, from the public address.
@@ -72,7 +76,7 @@ fn origin(config: &Config) -> Result<KeyName, ServeError> {
 }
 
 /// Opens a key file, or makes it.
-fn key_file(path: &Path) -> Result<KeyFile, ServeError> {
+pub(crate) fn key_file(path: &Path) -> Result<KeyFile, ServeError> {
     if path.exists() {
         return KeyFile::load(path).map_err(|e| ServeError::Ledger(e.to_string()));
     }
@@ -175,13 +179,17 @@ impl Ledger {
             )));
         }
         let witness_name = KeyName::new(&format!("{origin}-witness")).map_err(failed)?;
-        let witness = Witness::open(&folder, &witness_name, vec![own.clone()]).map_err(failed)?;
+        let next = rotation::waiting(config, &origin)?;
+        let next = next.as_ref().map(Signer::verifying_key);
+        let logs: Vec<&VerifyingKey> = std::iter::once(&own).chain(next).collect();
+        let keys_of_log = logs.iter().copied().cloned().collect();
+        let witness = Witness::open(&folder, &witness_name, keys_of_log).map_err(failed)?;
         let witness = Arc::new(witness);
         let policy = match &config.ledger.policy {
             Some(path) => std::fs::read_to_string(path).map_err(|e| {
                 ServeError::Ledger(format!("reading the policy {}: {e}", path.display()))
             })?,
-            None => own_policy(&own, &witness).map_err(ServeError::Ledger)?,
+            None => own_policy(&logs, &witness),
         };
         let parsed = Policy::parse(policy.as_bytes()).map_err(failed)?;
         let cosigners = parsed.witnesses().iter().map(|w| w.key.clone());
@@ -236,7 +244,11 @@ impl Ledger {
                 .map(|a| a.gates.clone())
                 .unwrap_or_default(),
             policy: Some(policy_hash(policy.as_bytes())),
-            next_log_keys: Vec::new(),
+            next_log_keys: chronicle
+                .notices()
+                .anchor()
+                .map(|a| a.next_log_keys.clone())
+                .unwrap_or_default(),
         };
         if since.is_none() {
             // From the beginning of time: the clock of events may be a story's.
@@ -244,6 +256,9 @@ impl Ledger {
             anchor.gates.push((from, public));
         }
         chronicle.anchor(&anchor).map_err(failed)?;
+        if let Some(next) = rotation::announced(config, own.name(), &anchor)? {
+            quorum.set_next_key(next);
+        }
         Ok(Self {
             chronicle: Arc::new(chronicle),
             quorum,
@@ -272,6 +287,7 @@ impl Ledger {
         };
         let deadline = tokio::time::Instant::now() + RELEASE_PATIENCE;
         while !is_there() {
+            self.chronicle.hurry();
             if tokio::time::Instant::now() > deadline {
                 return Err(Problem::unrecordable(
                     "the decision is recorded, but the witnesses this use needs do not answer; nothing was released; try again later",
@@ -299,18 +315,26 @@ impl Ledger {
     }
 }
 
-/// The event of an outcome.
+/// The event of an outcome; that of a sealed use is sealed as long as the use is.
 #[must_use]
 pub fn outcome_event(
+    chronicle: &Chronicle,
     index: u64,
     intent: &Intent,
     outcome: Outcome,
     digest: Vec<u8>,
     now_ms: u64,
 ) -> Event {
+    let embargo = intent
+        .is_sealed
+        .then(|| chronicle.notices().embargo(index))
+        .flatten();
     Event {
         subject: intent.subject.clone(),
-        kind: RecordKind::Outcome,
+        kind: match embargo {
+            Some(_) => RecordKind::Sealed,
+            None => RecordKind::Outcome,
+        },
         decision: match outcome {
             Outcome::Released => DecisionCode::Permit,
             Outcome::NotReleased => DecisionCode::Deny,
@@ -327,7 +351,7 @@ pub fn outcome_event(
             digest,
             ..Payload::default()
         },
-        embargo: None,
+        embargo,
     }
 }
 
@@ -360,6 +384,15 @@ pub async fn work(app: Arc<App>) {
     loop {
         tokio::time::sleep(ROUND).await;
         let now_ms = (app.clock)();
+        let enrolling = Arc::clone(&app);
+        match tokio::task::spawn_blocking(move || enrolling.enrol()).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(persons)) => tracing::info!(persons, "a month's map has new persons"),
+            Ok(Err(error)) => {
+                tracing::error!(error = %error, "enrolling the persons of the registers")
+            }
+            Err(error) => tracing::error!(error = %error, "enrolling the persons of the registers"),
+        }
         if let Err(error) = unknown_outcomes(&app, now_ms).await {
             tracing::error!(error = %error, "recording unknown outcomes");
         }
@@ -399,7 +432,17 @@ pub async fn unknown_outcomes(
     }
     let events: Vec<Event> = late
         .iter()
-        .map(|(index, intent)| outcome_event(*index, intent, Outcome::Unknown, Vec::new(), now_ms))
+        .map(|(index, intent)| {
+            let chronicle = &app.ledger.chronicle;
+            outcome_event(
+                chronicle,
+                *index,
+                intent,
+                Outcome::Unknown,
+                Vec::new(),
+                now_ms,
+            )
+        })
         .collect();
     app.ledger.chronicle.record(&events).await?;
     for (index, _) in late {

@@ -20,6 +20,7 @@ pub mod pages;
 pub mod problem;
 pub mod register;
 pub mod repeat;
+pub mod rotation;
 pub mod routes;
 pub mod serve;
 pub mod staging;

@@ -94,9 +94,14 @@ pub(crate) async fn months(
             .book()
             .entries(period, &tag)
             .map_err(|e| broken(e.into()))?;
+        // Who was in no register and in no entry of that month has no place in its map.
+        let is_listed = chronicle
+            .book()
+            .is_enrolled(period, &tag)
+            .map_err(|e| broken(e.into()))?;
+        let proof = is_listed.then(|| format!("/my/v1/uses/{}", period.number()));
         months.push(json!({
-            "period": period.number(), "entries": uses.len(),
-            "proof": format!("/my/v1/uses/{}", period.number()),
+            "period": period.number(), "entries": uses.len(), "proof": proof,
         }));
     }
     let counters = chronicle.notices().counters((app.clock)() / 1000);

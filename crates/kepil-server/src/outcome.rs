@@ -55,8 +55,16 @@ pub(crate) async fn report(app: &App, system: &System, body: Value) -> Result<Va
             .ok_or_else(|| Problem::not_found("this entry waits for no outcome of yours: it was reported before, ran out of time, or is not yours"))?
     };
     let now = (app.clock)();
-    let event = outcome_event(report.entry, &intent, report.outcome, digest, now);
-    let tickets = app.ledger.chronicle.record(&[event]).await.map_err(|e| {
+    let chronicle = &app.ledger.chronicle;
+    let event = outcome_event(
+        chronicle,
+        report.entry,
+        &intent,
+        report.outcome,
+        digest,
+        now,
+    );
+    let tickets = chronicle.record(&[event]).await.map_err(|e| {
         tracing::error!(error = %e, "recording an outcome failed");
         Problem::unrecordable("the ledger takes no entries at the moment; try again later")
     })?;

@@ -8,7 +8,7 @@ use kepil_law::{Facts, Slot, Value};
 use kepil_ledger::period::Period;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What a kind of record may say: the fact groups it fills.
 const KINDS: &[(&str, &[&str])] = &[
@@ -248,6 +248,17 @@ impl Register {
     #[must_use]
     pub fn unknown(&self) -> Facts {
         self.unknown.clone()
+    }
+
+    /// Everybody the registers speak of, each once, in order.
+    #[must_use]
+    pub fn persons(&self) -> Vec<String> {
+        let own = self.records.get("person").into_iter().flatten();
+        let own = own.map(|(id, _)| id.as_str());
+        let covered = self.records.values().flat_map(HashMap::values);
+        let covered = covered.flat_map(|entry| entry.persons.iter().map(String::as_str));
+        let all: BTreeSet<&str> = own.chain(covered).collect();
+        all.into_iter().map(str::to_owned).collect()
     }
 
     /// All systems.

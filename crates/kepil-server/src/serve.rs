@@ -172,11 +172,15 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         conformance,
         recent: Mutex::new(VecDeque::new()),
         reliance: Mutex::new(HashMap::new()),
+        enrolled: Mutex::new(None),
         repeats: Mutex::new(HashMap::new()),
         config,
     });
     let entries = app.rebuild().map_err(ServeError::Ledger)?;
-    tracing::info!(entries, pack = %kepil_gate::record::hex(&app.law.load().gate.book().hash), "node is ready");
+    let enrolled = app
+        .enrol()
+        .map_err(|e| ServeError::Ledger(kepil_ledger::error::in_one_line(&e)))?;
+    tracing::info!(entries, enrolled, pack = %kepil_gate::record::hex(&app.law.load().gate.book().hash), "node is ready");
     Ok(app)
 }
 

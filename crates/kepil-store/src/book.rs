@@ -282,6 +282,19 @@ impl Books {
         }
     }
 
+    /// True when a person has a place in the map of a month.
+    ///
+    /// # Errors
+    ///
+    /// When the map of a closed month cannot be read.
+    pub fn is_enrolled(&self, period: Period, tag: &Tag) -> Result<bool, BookError> {
+        let slot = match self.closed.get(&period) {
+            Some(month) => month.map()?.slot(tag),
+            None => self.book.slot(period, tag),
+        };
+        Ok(slot.is_some())
+    }
+
     /// Drops the map and the lists of a month that no head lists any more.
     ///
     /// # Errors

@@ -443,6 +443,13 @@ impl Log {
         Ok(self.head())
     }
 
+    /// Has the next checkpoint come before its time; returns at once.
+    pub fn hurry(&self) {
+        if let Some(publisher) = &self.publisher {
+            publisher.hurry();
+        }
+    }
+
     /// Writes what waits, publishes a last checkpoint and releases the folder.
     ///
     /// # Errors
@@ -516,6 +523,15 @@ impl BookReader {
     /// When a file fails.
     pub fn entries(&self, period: Period, tag: &Tag) -> Result<Vec<Use>, BookError> {
         self.0.books().entries(period, tag)
+    }
+
+    /// True when a person has a place in the map of a month.
+    ///
+    /// # Errors
+    ///
+    /// When the map of a closed month cannot be read.
+    pub fn is_enrolled(&self, period: Period, tag: &Tag) -> Result<bool, BookError> {
+        self.0.books().is_enrolled(period, tag)
     }
 
     /// Drops the map and the lists of a month that no head lists any more.

@@ -102,6 +102,25 @@ pub enum Operator {
         #[command(flatten)]
         node: Node,
     },
+    /// Announce a new key of the log, in the log; from a moment on it signs beside the present one.
+    NewLogKey {
+        /// The moment: a day such as 2027-01-31, or an instant with its offset.
+        #[arg(long, value_parser = moment)]
+        from: u64,
+        #[command(flatten)]
+        node: Node,
+    },
+    /// Let the new key of the log sign alone from the next start on.
+    RetireLogKey {
+        #[command(flatten)]
+        node: Node,
+    },
+}
+
+/// Unix seconds of a day or an instant.
+fn moment(text: &str) -> Result<u64, String> {
+    let instant = kepil_terms::instant::day_or_instant(text).map_err(|e| e.to_string())?;
+    u64::try_from(instant.ms() / 1000).map_err(|_| "it lies before 1970".to_owned())
 }
 
 impl Operator {
@@ -162,6 +181,8 @@ impl Operator {
                 (json!({"do": "person_key", "person": person}), node)
             }
             Self::RotateKeys { node } => (json!({"do": "rotate_keys"}), node),
+            Self::NewLogKey { from, node } => (json!({"do": "new_log_key", "from": from}), node),
+            Self::RetireLogKey { node } => (json!({"do": "retire_log_key"}), node),
         }
     }
 }
@@ -178,6 +199,16 @@ pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
     let number = |key: &str| answer.get(key).and_then(Value::as_u64);
     if let Some(secret) = answer.get("secret").and_then(Value::as_str) {
         crate::out!("{secret}");
+    } else if let Some(key) = answer.get("log_key").and_then(Value::as_str) {
+        match number("from") {
+            Some(from) => crate::out!(
+                "Announced in the log. From {from} (Unix seconds) on both keys sign. Give everybody this line of the \
+                 policy before that:\nlog {key}"
+            ),
+            None => crate::out!(
+                "The new key signs alone once the node has been started anew:\nlog {key}"
+            ),
+        }
     } else if let Some(notice) = number("notice") {
         match number("rows") {
             Some(rows) => crate::out!("{rows} rows erased, under the notice at entry {notice}."),

@@ -245,7 +245,7 @@ fn say(verified: &Verified, period: Period, json: bool) {
                     "index": entry.index, "at_ms": p.at_ms, "system": p.system, "official": p.official,
                     "operation": p.operation, "purpose": p.purpose, "data": p.categories,
                     "fields": p.fields, "verdict": p.verdict, "grounds": p.grounds, "tests": p.tests,
-                    "outcome": p.outcome, "intent": p.intent,
+                    "outcome": p.outcome, "intent": p.intent, "sealed": p.sealed, "order": p.order,
                 })
             })
             .collect();
@@ -258,15 +258,19 @@ fn say(verified: &Verified, period: Period, json: bool) {
     for entry in &verified.opened {
         let p = &entry.payload;
         let when = kepil_terms::Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339();
+        let sealed = p
+            .sealed
+            .map(|at| format!(", sealed until now at entry {at}"));
+        let sealed = sealed.unwrap_or_default();
         if let Some(intent) = p.intent {
             crate::out!(
-                "{when}  entry {}: outcome of entry {intent}: {}",
+                "{when}  entry {}: outcome of entry {intent}: {}{sealed}",
                 entry.index,
                 p.outcome
             );
         } else {
             crate::out!(
-                "{when}  entry {}: {} {} {}: {} ({}), verdict {}",
+                "{when}  entry {}: {} {} {}: {} ({}), verdict {}{sealed}",
                 entry.index,
                 p.system,
                 p.official,
@@ -277,8 +281,13 @@ fn say(verified: &Verified, period: Period, json: bool) {
             );
         }
     }
+    let whole = match verified.count {
+        0 => "There is no access to your data",
+        _ => "\nThese are all accesses to your data",
+    };
     crate::out!(
-        "\nThese are all accesses to your data in {period}, up to {}, except sealed ones.",
+        "{whole} in {period}, up to {}, except ones that a court keeps sealed: how many there are in all, of whomever, \
+         the log counts in public.",
         at(verified.complete_until)
     );
     crate::out!(

@@ -8,6 +8,8 @@ mod differential;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod release;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod toggles;

@@ -1,6 +1,7 @@
 //! Front matter and provision blocks as they are written.
 
 use super::{Confidence, InstrumentKind};
+use crate::release::RawRelease;
 use kepil_terms::{Lang, Text};
 use serde::Deserialize;
 
@@ -107,6 +108,8 @@ pub(crate) struct RawProvision {
     pub limits: Option<RawLimits>,
     #[serde(default)]
     pub closed_list: bool,
+    #[serde(default)]
+    pub release: Option<RawRelease>,
 }
 
 #[derive(Debug, Deserialize)]

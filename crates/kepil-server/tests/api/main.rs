@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod bad_values;
 #[cfg(test)]
+mod empty_months;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod gate;
@@ -20,6 +22,8 @@ mod openapi;
 mod reload;
 #[cfg(test)]
 mod repeats;
+#[cfg(test)]
+mod rotation;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]

@@ -511,6 +511,11 @@ impl Node {
         }
     }
 
+    /// Waits until everybody in the registers has a place in the map of the month it is.
+    pub fn enrolled(&self) {
+        while self.app.enrol().unwrap() > 0 {}
+    }
+
     pub fn publish(&self) {
         self.app.ledger.chronicle.publish().unwrap();
     }

@@ -9,7 +9,7 @@ use kepil_ledger::policy::Policy;
 use kepil_ledger::record::{DecisionCode, Record, RecordKind};
 use serde_json::{Value, json};
 
-fn path(play: &Play) -> String {
+pub fn path(play: &Play) -> String {
     format!("/my/v1/uses/{}", Period::of_ms(play.at_ms).number())
 }
 
@@ -19,7 +19,7 @@ fn list(node: &Node, play: &Play, path: &str) -> Result<Verified, Fault> {
 }
 
 /// A person's list, checked with what the node publishes and the own secret alone.
-fn list_of(node: &Node, play: &Play, period: Period, path: &str) -> Result<Verified, Fault> {
+pub fn list_of(node: &Node, play: &Play, period: Period, path: &str) -> Result<Verified, Fault> {
     node.publish();
     let file = node.of_person(&play.person, path).send();
     assert_eq!(file.status, 200, "{}", file.text());
@@ -206,19 +206,15 @@ fn an_order_of_a_judge_defers_or_seals_as_the_register_says() {
     assert!(matches!(leaf, Leaf::Sealed { embargo, .. } if embargo == month));
     let counters = node.get("/log/counters").ok();
     assert_eq!(counters["counters"]["sealed"], 1);
-    let empty = node.of_person(&play.person, &path(&play)).send();
-    assert_eq!(
-        empty.status, 404,
-        "a suspect with no other use is in no book yet"
-    );
+    // The suspect's list says what everybody's says to whom nothing happened.
+    node.enrolled();
+    let empty = list(&node, &play, &path(&play)).unwrap();
+    assert_eq!((empty.count, empty.not_opened), (0, 0));
     // The month ends, and it opens by itself.
     node.clock_ms(month.end_secs() * 1000 + 1);
+    node.enrolled();
     let later = format!("/my/v1/uses/{}", month.next().number());
-    loop {
-        node.publish();
-        if node.of_person(&play.person, &later).send().status == 200 {
-            break;
-        }
+    while list_of(&node, &play, month.next(), &later).is_ok_and(|seen| seen.count < 1) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let counters = node.get("/log/counters").ok();
@@ -267,6 +263,12 @@ fn auditors_read_what_opens_the_leaves_and_nobody_else_does() {
             Leaf::PolicyAnchor(hash) => {
                 let anchor = Anchor::parse(std::str::from_utf8(bytes).unwrap()).unwrap();
                 assert_eq!(anchor.hash(), hash);
+            }
+            Leaf::Enrolment(enrolment) => {
+                let (tags, []) = bytes.as_chunks::<32>() else {
+                    panic!("tags have 32 bytes");
+                };
+                assert_eq!(enrolment.count, tags.len() as u64);
             }
             _ => assert!(bytes.is_empty()),
         }

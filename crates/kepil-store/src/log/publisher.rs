@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -30,10 +31,15 @@ const MAX_FILLED: usize = 64;
 /// How long a map head may take; entries before it are being booked meanwhile.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Shortest time between two checkpoints that somebody waits for.
+const HURRY: Duration = Duration::from_millis(20);
+
 /// The publishing thread.
 #[derive(Debug)]
 pub(super) struct Publisher {
     orders: Sender<Order>,
+    /// Somebody waits for the next checkpoint, and the thread has been told.
+    is_hurried: Arc<AtomicBool>,
     thread: JoinHandle<Stopped>,
 }
 
@@ -48,6 +54,7 @@ struct Stopped {
 #[derive(Debug)]
 enum Order {
     Publish(Sender<Result<(), PublishError>>),
+    Hurry,
     Stop,
 }
 
@@ -73,7 +80,10 @@ impl Publisher {
             outdated: Vec::new(),
             published: None,
             last_leaf: Vec::new(),
+            is_hurried: Arc::default(),
+            has_failed: false,
         };
+        let is_hurried = work.is_hurried.clone();
         work.last_leaf = work.last_taken();
         let interval = options.checkpoint_interval;
         let thread = thread::Builder::new()
@@ -87,7 +97,11 @@ impl Publisher {
                 }
             })
             .map_err(OpenError::Thread)?;
-        Ok(Self { orders, thread })
+        Ok(Self {
+            orders,
+            is_hurried,
+            thread,
+        })
     }
 
     pub(super) fn publish_now(&self) -> Result<(), PublishError> {
@@ -96,6 +110,14 @@ impl Publisher {
             .send(Order::Publish(reply))
             .map_err(|_| PublishError::Stopped)?;
         replied.recv().unwrap_or(Err(PublishError::Stopped))
+    }
+
+    /// Has the next checkpoint come before its time, for somebody who waits for it.
+    pub(super) fn hurry(&self) {
+        if !self.is_hurried.swap(true, Ordering::AcqRel) {
+            // If the thread is gone nothing is published any more, and the log says so.
+            let _ = self.orders.send(Order::Hurry);
+        }
     }
 
     /// Publishes a last time and ends; gives what a last snapshot is made with.
@@ -127,6 +149,9 @@ struct Work {
     outdated: Vec<TilePath>,
     published: Option<u64>,
     last_leaf: Vec<u8>,
+    is_hurried: Arc<AtomicBool>,
+    /// The last attempt to publish failed.
+    has_failed: bool,
 }
 
 /// Where the checkpoint is kept that proves a month for good; `public` is the published folder.
@@ -151,6 +176,17 @@ impl Work {
                     begun = Instant::now();
                     let _ = self.publish();
                 }
+                // What could not be published is tried again in its time, not at once.
+                Ok(Order::Hurry) if self.has_failed => {
+                    self.is_hurried.store(false, Ordering::Release);
+                }
+                // Those who ask meanwhile are served by the same checkpoint.
+                Ok(Order::Hurry) => {
+                    thread::sleep(HURRY.saturating_sub(begun.elapsed()).min(interval));
+                    self.is_hurried.store(false, Ordering::Release);
+                    begun = Instant::now();
+                    let _ = self.publish();
+                }
                 // Whoever asked may have gone.
                 Ok(Order::Publish(reply)) => _ = reply.send(self.publish()),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return self.publish(),
@@ -167,6 +203,7 @@ impl Work {
             );
             Arc::from(error.to_string())
         });
+        self.has_failed = trouble.is_some();
         self.shared.set_publishing(trouble);
         result
     }
