@@ -1,5 +1,7 @@
 //! What is kept of people, on a real file.
 
+#![cfg(test)]
+
 use std::path::Path;
 
 use kepil_accounts::{Accounts, CreateError, StoreError, TellError};
