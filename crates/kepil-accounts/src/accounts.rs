@@ -172,6 +172,26 @@ impl Accounts {
         found.map_or(Ok(None), |id| load(&connection, id))
     }
 
+    /// The account whose id begins with these bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_prefix(&self, prefix: [u8; 8]) -> Result<Option<Account>, StoreError> {
+        let connection = self.connection();
+        let (mut from, mut to) = ([0; 16], [0xff; 16]);
+        for (at, byte) in prefix.iter().enumerate() {
+            from.get_mut(at)
+                .into_iter()
+                .for_each(|place| *place = *byte);
+            to.get_mut(at).into_iter().for_each(|place| *place = *byte);
+        }
+        let found = connection
+            .prepare_cached("SELECT id FROM account WHERE id BETWEEN ?1 AND ?2")?
+            .query_row(params![from, to], id_of)
+            .optional()?;
+        found.map_or(Ok(None), |id| load(&connection, id))
+    }
+
     /// The account's events, oldest first: its history, for the person.
     ///
     /// # Errors

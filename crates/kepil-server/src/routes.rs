@@ -69,7 +69,8 @@ pub fn router(app: Shared) -> Router {
         .route("/my/v1/uses/{period}", get(crate::my::proof))
         .route("/audit/v1/records/{bundle}", get(crate::audit::records))
         .route("/admin/v1/orders", post(crate::admin::act))
-        .merge(pages::router());
+        .merge(pages::router())
+        .merge(crate::people::router(Arc::clone(&app)));
     if app.conformance.is_some() {
         router = router
             .route(
@@ -134,7 +135,7 @@ async fn around(State(app): State<Shared>, request: Request, next: Next) -> Resp
         ("referrer-policy", "no-referrer"),
         (
             "content-security-policy",
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
     ] {
         headers.insert(

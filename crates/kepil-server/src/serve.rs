@@ -6,6 +6,7 @@ use crate::conformance::Conformance;
 use crate::door::Door;
 use crate::ledger::{self, Ledger};
 use crate::metrics::Metrics;
+use crate::people::People;
 use crate::register::{Register, RegisterFile};
 use crate::routes;
 use arc_swap::ArcSwap;
@@ -157,6 +158,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
     } else {
         None
     };
+    let people = People::open(&config)?;
     let app = Arc::new(App {
         door: Door::new(
             &config.public_url,
@@ -167,6 +169,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         clock: event_clock,
         wall,
         ledger,
+        people,
         operator: crate::admin::token(&config.data_dir).map_err(say)?,
         metrics: Metrics::default(),
         conformance,
