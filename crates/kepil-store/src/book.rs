@@ -251,8 +251,13 @@ impl Books {
 
     /// The newest month that takes no more entries.
     #[must_use]
-    pub const fn closed(&self) -> Option<Period> {
+    pub fn closed(&self) -> Option<Period> {
         self.book.closed()
+    }
+
+    /// The newest month that took no more entries behind a head.
+    pub(crate) fn closed_at(&self, covers: u64) -> Option<Period> {
+        self.book.closed_at(covers)
     }
 
     /// Drops remembered states before that of a head; a published head needs none older.

@@ -105,7 +105,8 @@ impl Books {
         Ok(Self {
             folder: folder.to_owned(),
             booker,
-            book: Book::resume(open, newest),
+            // Not from the head's time alone: it may be older than that of the head that closed.
+            book: Book::resume(open, newest.max(state.closed)),
             uses,
             closed,
             booked: covers + 1,

@@ -63,6 +63,11 @@ impl Books {
         self.book.months()
     }
 
+    /// The newest month that takes no more entries.
+    pub(super) fn closed(&self) -> Option<Period> {
+        self.book.closed()
+    }
+
     pub(super) const fn unreadable(&self) -> u64 {
         self.unreadable
     }

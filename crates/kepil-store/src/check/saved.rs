@@ -40,8 +40,8 @@ struct One {
 #[derive(Debug)]
 struct Reached {
     builder: TileBuilder,
-    /// Unreadable bookings; `None` when the book was not kept.
-    unreadable: Option<u64>,
+    /// Unreadable bookings and the newest closed month; `None` when the book was not kept.
+    book: Option<(u64, Option<Period>)>,
 }
 
 impl Saved {
@@ -107,7 +107,7 @@ impl Saved {
             }
             one.reached = Some(Reached {
                 builder: builder.clone(),
-                unreadable: books.map(Books::unreadable),
+                book: books.map(|books| (books.unreadable(), books.closed())),
             });
         }
     }
@@ -170,11 +170,15 @@ impl One {
     ) {
         let head = self.head.as_ref();
         let has_book = head.is_none_or(|head| head.book.is_some());
-        let book = match reached.unreadable {
-            Some(unreadable) if has_book => {
+        let book = match reached.book {
+            Some((unreadable, closed)) if has_book => {
                 self.months.sort_unstable_by_key(|month| month.period);
                 let months = self.months.clone();
-                Some(BookState { unreadable, months })
+                Some(BookState {
+                    unreadable,
+                    closed,
+                    months,
+                })
             }
             _ => head.and_then(|head| head.book.clone()),
         };

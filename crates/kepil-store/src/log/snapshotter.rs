@@ -185,9 +185,10 @@ impl Work {
     }
 
     fn book(&self, draft: &Draft<'_>, keeper: &Keeper, covers: u64) -> io::Result<BookState> {
-        let (months, unreadable) = {
+        let (months, closed, unreadable) = {
             let books = keeper.books();
-            (books.months_at(covers), books.unreadable())
+            let closed = books.closed_at(covers);
+            (books.months_at(covers), closed, books.unreadable())
         };
         let mut states = Vec::with_capacity(months.len());
         for (period, view) in months {
@@ -198,6 +199,7 @@ impl Work {
         }
         Ok(BookState {
             unreadable,
+            closed,
             months: states,
         })
     }

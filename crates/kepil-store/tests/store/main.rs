@@ -9,6 +9,8 @@ mod book;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod damage;
