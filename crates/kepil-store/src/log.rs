@@ -518,7 +518,7 @@ impl BookReader {
         self.0.books().entries(period, tag)
     }
 
-    /// Drops the map and the lists of a month that no head lists any more.
+    /// Empties the map and drops the lists of a month that no head lists any more.
     ///
     /// # Errors
     ///

@@ -27,4 +27,6 @@ mod publish;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]
+mod saved;
+#[cfg(test)]
 mod snapshot;
