@@ -6,8 +6,8 @@
 //!
 //! | file | key | nonce | encrypted |
 //! |---|---|---|---|
-//! | month of a snapshot | `HMAC(month, "map/v1" ‖ root of the map)` | zeros | all persons, with ChaCha20 |
-//! | `.uses` | `HMAC(month, "uses/v1")` | u64 index ‖ first 16 bytes of the commitment | the place of the entry before, with XChaCha20 |
+//! | month of a snapshot | `HMAC(month, "map/v1" ‖ root of the map)` | zeros | all persons, with `ChaCha20` |
+//! | `.uses` | `HMAC(month, "uses/v1")` | u64 index ‖ first 16 bytes of the commitment | the place of the entry before, with `XChaCha20` |
 //!
 //! Neither key stream meets two contents. The root of a map stands for all that the file
 //! says: for tags, counts and chains directly, and for the places in the `.uses` file
@@ -17,7 +17,7 @@
 //! other uses at a place after a crash does no harm. Nothing random is needed, and files
 //! made again are equal to those that stood there.
 //!
-//! ChaCha20 keeps nothing from being changed. Checksums find damage, and what was read is
+//! A stream cipher keeps nothing from being changed. Checksums find damage, and what was read is
 //! held against the roots and chains of the map heads before anybody relies on it.
 
 use std::fmt;
