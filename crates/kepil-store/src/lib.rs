@@ -10,6 +10,7 @@ pub mod disk;
 pub mod draft;
 pub mod keys;
 pub mod log;
+pub mod monthkey;
 pub mod snapshot;
 pub mod source;
 
