@@ -12,6 +12,7 @@ pub mod keys;
 pub mod log;
 pub mod snapshot;
 pub mod source;
+pub mod stamps;
 
 mod compare;
 mod durable;
