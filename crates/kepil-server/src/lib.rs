@@ -23,6 +23,7 @@ pub mod repeat;
 pub mod routes;
 pub mod serve;
 pub mod staging;
+pub mod timestamp;
 
 pub use app::App;
 pub use config::Config;

@@ -14,6 +14,17 @@ pub struct Stamps {
     public: PathBuf,
 }
 
+/// A stamp as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Number of entries.
+    pub size: u64,
+    /// The signed checkpoint that was stamped.
+    pub checkpoint: Vec<u8>,
+    /// What the authority answered.
+    pub response: Vec<u8>,
+}
+
 impl Stamps {
     /// Those beside the log that is published in this folder.
     #[must_use]
@@ -37,22 +48,22 @@ impl Stamps {
         )
     }
 
-    /// Size, checkpoint and response of the last stamp; none where there is none.
+    /// The last stamp; none where there is none.
     ///
     /// # Errors
     ///
     /// When a file cannot be read, or the last stamp is named and not there.
-    pub fn latest(&self) -> io::Result<Option<(u64, Vec<u8>, Vec<u8>)>> {
+    pub fn latest(&self) -> io::Result<Option<Kept>> {
         let name = match fs::read(self.path(StampPath::Latest)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             name => name?,
         };
         let size = parse_latest(&name).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Some((
+        Ok(Some(Kept {
             size,
-            fs::read(self.path(StampPath::Checkpoint(size)))?,
-            fs::read(self.path(StampPath::Response(size)))?,
-        )))
+            checkpoint: fs::read(self.path(StampPath::Checkpoint(size)))?,
+            response: fs::read(self.path(StampPath::Response(size)))?,
+        }))
     }
 
     fn path(&self, path: StampPath) -> PathBuf {

@@ -23,6 +23,8 @@ mod repeats;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod stamps;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tokens;
