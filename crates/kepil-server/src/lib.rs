@@ -28,6 +28,7 @@ pub mod rotation;
 pub mod routes;
 pub mod serve;
 pub mod staging;
+pub mod timestamp;
 
 pub use app::App;
 pub use config::Config;

@@ -13,6 +13,7 @@ pub mod log;
 pub mod monthkey;
 pub mod snapshot;
 pub mod source;
+pub mod stamps;
 
 mod compare;
 mod durable;
