@@ -4,6 +4,8 @@
 //! browser.
 
 mod identity;
+#[cfg(feature = "demo")]
+pub mod invented;
 mod number;
 mod passkeys;
 mod sign_in;
@@ -35,6 +37,9 @@ pub struct People {
     pub passkeys: Option<Passkeys>,
     /// Cookies travel over TLS alone.
     pub is_secure: bool,
+    /// Invented people of a demonstration, by reference.
+    #[cfg(feature = "demo")]
+    pub invented: std::sync::Mutex<Vec<(String, kepil_identity::id::AccountId)>>,
 }
 
 impl People {
@@ -58,13 +63,18 @@ impl People {
             accounts,
             passkeys: Passkeys::new(&config.public_url),
             is_secure: config.public_url.starts_with("https://"),
+            #[cfg(feature = "demo")]
+            invented: std::sync::Mutex::default(),
         })
     }
 }
 
 /// The pages.
 pub fn router(app: Arc<App>) -> Router<Arc<App>> {
-    Router::new()
+    let router = Router::new();
+    #[cfg(feature = "demo")]
+    let router = router.route("/{lang}/sign-in/invented", post(invented::enter));
+    router
         .route("/assets/passkey.js", get(passkeys::script))
         .route("/{lang}/sign-in", get(sign_in::page))
         .route("/{lang}/sign-in/secret", post(sign_in::by_secret))

@@ -6,9 +6,11 @@ mod stage;
 
 use crate::client::Client;
 use crate::exit::{Failure, environment};
+use kepil_identity::holder::{Holder, Role};
 use kepil_ledger::note::VerifyingKey;
 use kepil_server::Config;
 use kepil_server::config::{LawConfig, LogConfig};
+use kepil_server::people::invented::invent;
 use kepil_server::serve::{listen, open, serve, system_clock};
 use kepil_terms::Lang;
 use std::net::SocketAddr;
@@ -91,6 +93,12 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         let story = Arc::new(AtomicU64::new(begins));
         let hands = Arc::clone(&story);
         let app = open(config, Arc::new(move || hands.load(Ordering::SeqCst)), system_clock()).map_err(environment)?;
+        let holders: Vec<Holder> = stage.persons().into_iter().map(|reference| Holder { role: Role::Citizen, reference }).collect();
+        let with = Arc::clone(&app);
+        tokio::task::spawn_blocking(move || invent(&with.people, &holders, system_clock()()))
+            .await
+            .map_err(environment)?
+            .map_err(environment)?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let node = tokio::spawn(serve(Arc::clone(&app), listener, async {
             let _ = stopped.await;
@@ -120,6 +128,9 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         }
         if !json {
             crate::out!("\nLook at   {url}/{}        decisions with reasons, the statute book, the ledger's head", lang.code());
+            // Passkeys are bound to a name, so people come in by name.
+            let named = url.replace("127.0.0.1", "localhost");
+            crate::out!("Come in   {named}/{}/sign-in        as one of the invented people: who used my data, my identity", lang.code());
             crate::out!("Check it  kepil ledger verify {url}");
             crate::out!("          kepil ledger receipt {}/receipt.json --log {url}", args.dir.display());
             if let Some(asker) = &asker {

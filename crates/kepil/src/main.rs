@@ -5,6 +5,7 @@ mod backup;
 mod client;
 mod config;
 mod decide;
+#[cfg(feature = "demo")]
 mod demo;
 mod exit;
 mod law;
@@ -77,6 +78,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
     /// Play spring 2020 and today on invented people, check the log, then serve what was left.
+    #[cfg(feature = "demo")]
     Demo(demo::Args),
     /// Measure this machine quickly: decisions and durable entries a second.
     Bench {
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => backup::restore(&args, cli.json),
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Config(command) => config::run(&command, cli.json),
+        #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args, cli.json),
         Command::Bench { seconds } => quick::run(seconds, cli.json),
     };

@@ -53,6 +53,16 @@ pub(crate) async fn page(
     Ok(doors(&app, lang, &then, "", None).into_response())
 }
 
+#[cfg(feature = "demo")]
+fn invented_doors(app: &App, lang: Lang) -> Markup {
+    super::invented::doors(app, lang)
+}
+
+#[cfg(not(feature = "demo"))]
+fn invented_doors(_: &App, _: Lang) -> Markup {
+    html! {}
+}
+
 /// All ways in, side by side and of the same weight.
 fn doors(app: &App, lang: Lang, then: &str, number: &str, said: Option<&str>) -> Markup {
     let w = words(lang);
@@ -60,6 +70,7 @@ fn doors(app: &App, lang: Lang, then: &str, number: &str, said: Option<&str>) ->
     let body = html! {
         h1 { (w.sign_in) }
         @if let Some(said) = said { p.said role="alert" { (said) } }
+        (invented_doors(app, lang))
         div.doors {
             section aria-labelledby="by-passkey" {
                 h2 id="by-passkey" { (w.by_passkey) }
