@@ -10,7 +10,7 @@
 mod next;
 mod refusal;
 
-pub use next::{Answer, Approval, Next, REQUEST_SECS, SignInAsk, Visit};
+pub use next::{Answer, Approval, GRACE_SECS, Next, REQUEST_SECS, SignInAsk, Visit};
 pub use refusal::{AuthorizeError, ErrorCode, PageError, Refusal};
 
 use crate::assurance::Acr;
@@ -202,7 +202,10 @@ fn flow_is_ours(form: &Form) -> Result<(), Wrong> {
         ("request_uri", ErrorCode::RequestUriNotSupported),
         ("registration", ErrorCode::RegistrationNotSupported),
     ];
-    if let Some((_, code)) = refused.into_iter().find(|(name, _)| form.has(name)) {
+    if let Some((_, code)) = refused
+        .into_iter()
+        .find(|(name, _)| form.get(name).is_some())
+    {
         return Err((code, "send plain parameters"));
     }
     if form.get("response_mode").is_some_and(|m| m != "query") {

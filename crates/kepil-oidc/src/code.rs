@@ -94,8 +94,8 @@ impl TokenId {
     }
 }
 
-/// What a code, and the tokens it gives, are bound to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a code, and the tokens it gives, are bound to. `Debug` shows the client only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The client it was made for.
     pub client: ClientId,
@@ -119,6 +119,15 @@ pub struct Grant {
     pub attributes: BTreeSet<AttributeName>,
     /// When the code was made; seconds since 1970.
     pub issued_secs: u64,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client = &self.client;
+        f.debug_struct("Grant")
+            .field("client", client)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of a code that was presented.

@@ -240,7 +240,7 @@ pub fn exchange(
 
 fn assertion(form: &Form, header: bool) -> Result<&str, TokenError> {
     let typ = form.get("client_assertion_type");
-    if header || form.has("client_secret") || typ != Some(ASSERTION_TYPE) {
+    if header || form.get("client_secret").is_some() || typ != Some(ASSERTION_TYPE) {
         return Err(TokenError::NoAssertion);
     }
     form.get("client_assertion").ok_or(TokenError::NoAssertion)

@@ -13,6 +13,10 @@ use std::fmt;
 /// read the consent page.
 pub const REQUEST_SECS: u64 = 600;
 
+/// How old an authentication made for a request may be however small `max_age` is, in seconds;
+/// else nobody could ever come through with `max_age=0`.
+pub const GRACE_SECS: u64 = 60;
+
 /// What the server knows of the visitor of one request. The default: nobody, nothing done.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Visit<'a> {
@@ -100,19 +104,22 @@ impl Authorization {
     fn must_authenticate(&self, visit: &Visit<'_>, sign_in: &SignIn, now_secs: u64) -> bool {
         let age = now_secs.saturating_sub(sign_in.auth_time_secs);
         // Made by this person, for this request, and not left lying.
-        let new = visit.authenticated == Some(sign_in.person) && age <= REQUEST_SECS;
+        let here = visit.authenticated == Some(sign_in.person);
+        let new = here && age <= REQUEST_SECS;
         let from_the_future = sign_in.auth_time_secs > now_secs.saturating_add(SKEW_SECS);
         let too_low = self
             .client
             .entry()
             .min_acr
             .is_some_and(|min| sign_in.acr < min);
-        let too_old = self.max_age_secs.is_some_and(|max| age > max);
+        let too_old = self
+            .max_age_secs
+            .is_some_and(|max| age > if here { max.max(GRACE_SECS) } else { max });
         // A level that is only wished for is tried once, and not without a page.
         let wished = !self.prompt.none && self.wanted.is_some_and(|w| sign_in.acr < w);
         // Within one second an age is 0, so max_age=0 is taken as prompt=login.
         let at_once = self.prompt.login || self.max_age_secs == Some(0);
-        from_the_future || too_low || (!new && (at_once || too_old || wished))
+        from_the_future || too_low || too_old || (!new && (at_once || wished))
     }
 
     /// What is to be released, as far as the person agreed; `None` = the person must be asked.

@@ -278,7 +278,7 @@ fn op26_missing_claims_and_rubbish() {
         "x",
         "..",
         "a.b.c",
-        &good[..20],
+        good.get(..20).unwrap(),
         &format!("{good}."),
         &format!("{good}="),
         &twice,

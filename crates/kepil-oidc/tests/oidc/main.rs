@@ -30,6 +30,8 @@ mod property;
 #[cfg(test)]
 mod sector;
 #[cfg(test)]
+mod signin;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod token;

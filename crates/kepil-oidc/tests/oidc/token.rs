@@ -379,6 +379,7 @@ fn op35_debug_shows_no_secret_and_no_person() {
     ] {
         assert!(!shown.contains(secret));
     }
+    assert!(!shown.contains("n1"));
     assert!(!shown.contains("[7, 7, 7"));
     assert!(!shown.contains("[1, 1, 1"));
 }
