@@ -51,11 +51,21 @@ fn op36_next_key_published_old_key_kept_unknown_refused() {
     assert_eq!(kids(&stage.ring, last + 1), [next_kid]);
 
     // An unknown key, a key without its name, and a name without its key.
-    for (der, kid) in [(pkcs8(), Some("x")), (der, None)] {
+    let wrong_name = old_kid_of(&old);
+    for (der, kid) in [
+        (pkcs8(), Some("x")),
+        (der.clone(), None),
+        (der, Some(wrong_name.as_str())),
+    ] {
         let token = forged(&der, kid, "at+jwt", &claims);
         let error = stage.userinfo(&token, NOW).unwrap_err();
         assert!(matches!(error, UserinfoError::Signature));
     }
+}
+
+fn old_kid_of(answer: &kepil_oidc::token::TokenAnswer) -> String {
+    let header = jsonwebtoken::decode_header(answer.id_token()).unwrap();
+    header.kid.unwrap()
 }
 
 #[test]

@@ -62,6 +62,31 @@ fn op38_bad_or_altered_hint_is_a_page() {
 }
 
 #[test]
+fn op38_a_hint_is_an_id_token_of_this_issuer() {
+    let mut stage = Stage::new();
+    let der = pkcs8();
+    let key = kepil_oidc::key::SigningKey::from_pkcs8(&der).unwrap();
+    let kid = key.kid().to_owned();
+    stage.ring = kepil_oidc::ring::KeyRing::new(key);
+    let answer = stage.tokens("shop", &[], &sign_in(ANNA, NOW));
+    let mut claims = stage.claims_of(answer.id_token(), "shop");
+    let page = |typ: &str, claims: &serde_json::Value| {
+        let token = crate::support::forged(&der, Some(&kid), typ, claims);
+        read(&stage, &[("id_token_hint", &token)])
+    };
+    assert_eq!(page("JWT", &claims), Logout::End);
+    assert!(matches!(
+        page("at+jwt", &claims),
+        Logout::Ask(AskReason::Hint(_))
+    ));
+    claims["iss"] = json!("https://other.example");
+    assert!(matches!(
+        page("JWT", &claims),
+        Logout::Ask(AskReason::Hint(_))
+    ));
+}
+
+#[test]
 fn op38_unregistered_address_is_a_page() {
     let stage = Stage::new();
     let answer = stage.tokens("shop", &[], &sign_in(ANNA, NOW));

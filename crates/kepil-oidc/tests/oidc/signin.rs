@@ -42,6 +42,19 @@ fn op11_prompt_none() {
     let mut said = visit(Some(&anna), None);
     said.answer = Some(&answer);
     assert_eq!(refused(&said), ErrorCode::ConsentRequired);
+    // A level that is only wished for is no reason to fail.
+    let mut low = sign_in(ANNA, NOW - 10);
+    low.acr = Acr::Aal1;
+    let wish = query(
+        "shop",
+        &[("prompt", "none"), ("acr_values", "urn:kepil:aal2")],
+    );
+    let all = names(&["name"]);
+    let next = stage.next(&wish, &visit(Some(&low), Some(&all)));
+    assert!(matches!(next, Next::Answer(_)));
+    said.answer = Some(&Answer::Declined);
+    said.sign_in = None;
+    assert_eq!(refused(&said), ErrorCode::LoginRequired);
     for both in ["none login", "none consent", "none select_account"] {
         refuses(&[("prompt", both)], ErrorCode::InvalidRequest);
     }

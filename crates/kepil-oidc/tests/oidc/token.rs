@@ -3,7 +3,7 @@
 use crate::support::{ANNA, BERIK, ISSUER, NOW, Stage, parameter, query, sign_in};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kepil_oidc::code::{CODE_SECS, REMEMBER_SECS, TokenId};
+use kepil_oidc::code::{CODE_SECS, CodeStore, REMEMBER_SECS, TokenId};
 use kepil_oidc::event::SecurityEvent;
 use kepil_oidc::ring::TOKEN_SECS;
 use kepil_oidc::token::{HEADERS, TokenError, TokenRefusal, TokenRequest, exchange};
@@ -95,6 +95,47 @@ fn op21_wrong_or_missing_verifier_is_invalid_grant() {
     );
     let wrong = refused(&stage, &body, NOW).event;
     assert!(matches!(wrong, Some(SecurityEvent::WrongVerifier { .. })));
+}
+
+#[test]
+fn op21_a_short_verifier_is_refused_even_if_it_fits() {
+    let stage = Stage::new();
+    let challenge = crate::support::challenge("short");
+    let query = query("shop", &[("code_challenge", &challenge)]);
+    let location = stage.approved(&query, &sign_in(ANNA, NOW));
+    let code = parameter(&location, "code").unwrap();
+    let body = stage.body("shop", &code, &[("code_verifier", "short")]);
+    assert!(matches!(
+        refused(&stage, &body, NOW).error,
+        TokenError::Verifier
+    ));
+}
+
+#[test]
+fn op21_nothing_stands_behind_a_token_that_was_not_given() {
+    let stage = Stage::new();
+    let wrong = [("code_verifier", "")];
+    let bodies = [
+        stage.body("shop", &stage.code("shop"), &wrong),
+        stage.body("lab", &stage.code("shop"), &[]),
+    ];
+    for (n, body) in (150..).zip(bodies) {
+        let request = TokenRequest {
+            body: body.as_bytes(),
+            has_authorization_header: false,
+        };
+        let token = TokenId::new([n; 16]);
+        let answer = exchange(
+            &stage.op(),
+            &stage.codes,
+            &stage.replay,
+            request,
+            &token,
+            NOW,
+        );
+        assert!(answer.is_err());
+        assert_eq!(stage.codes.behind(&token, NOW).unwrap(), None);
+    }
 }
 
 #[test]
