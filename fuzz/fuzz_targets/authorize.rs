@@ -15,7 +15,7 @@ use stage::{NOW, STAGE};
 /// The one registered address.
 const BACK: &str = "https://rp.example/cb";
 /// A good query.
-const GOOD: &str = "response_type=code&client_id=rp&redirect_uri=https%3A%2F%2Frp.example%2Fcb\
+const GOOD: &str = "response_type=code&scope=openid&client_id=rp&redirect_uri=https%3A%2F%2Frp.example%2Fcb\
     &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
 
 fuzz_target!(|data: &[u8]| {

@@ -214,7 +214,7 @@ fn addresses_are_fine(entry: &Entry) -> Result<(), ClientError> {
     for list in [&entry.redirect_uris, &entry.logout_uris] {
         let mut seen = BTreeSet::new();
         for uri in list {
-            uri::check(uri).map_err(|source| ClientError::Uri {
+            uri::check_return(uri).map_err(|source| ClientError::Uri {
                 client: entry.client_id.clone(),
                 uri: uri.clone(),
                 source,

@@ -10,6 +10,8 @@ pub enum SecurityEvent {
     CodeReused {
         /// Who sent it this time.
         client: ClientId,
+        /// For whom it was made.
+        owner: ClientId,
     },
     /// A code came from a client it was not made for. It is spent, and what it gave is revoked.
     CodeOfAnother {

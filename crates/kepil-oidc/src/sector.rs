@@ -69,6 +69,13 @@ impl fmt::Debug for PairwiseKey {
 pub struct Subject(String);
 
 impl Subject {
+    /// Takes 43 characters that were stored earlier; `None` if they are no subject.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        (bytes.len() == 32).then(|| Self(text.to_owned()))
+    }
+
     /// The 43 characters.
     #[must_use]
     pub fn as_str(&self) -> &str {

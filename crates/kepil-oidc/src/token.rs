@@ -266,8 +266,11 @@ fn first_use(
             };
             refuse(TokenError::CodeOfAnother, Some(event))
         }
-        Taken::Again(_) => {
-            let event = SecurityEvent::CodeReused { client: id() };
+        Taken::Again(grant) => {
+            let event = SecurityEvent::CodeReused {
+                client: id(),
+                owner: grant.client,
+            };
             refuse(TokenError::CodeReused, Some(event))
         }
     }

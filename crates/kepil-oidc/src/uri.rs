@@ -1,5 +1,7 @@
 //! Addresses that may be registered: of the provider and of its clients.
 
+use crate::form::Form;
+
 /// Why an address cannot be registered.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,6 +18,9 @@ pub enum UriError {
     /// A space, a control character, a letter outside ASCII, or a `%` without two digits.
     #[error("it must be plain ASCII and correctly percent-encoded")]
     Characters,
+    /// A parameter that the answer will add.
+    #[error("its query must not hold code, state, iss, error or error_description")]
+    Reserved,
 }
 
 /// Checks an absolute address. Comparison later is byte for byte, so nothing is normalised.
@@ -45,6 +50,19 @@ pub(crate) fn check(uri: &str) -> Result<(), UriError> {
     let host = host(authority).ok_or(UriError::Host)?;
     if !secure && !["localhost", "127.0.0.1", "[::1]"].contains(&host) {
         return Err(UriError::Scheme);
+    }
+    Ok(())
+}
+
+/// Checks an address that answers are added to: none of their names may stand there already, or
+/// two readers could take two values.
+pub(crate) fn check_return(uri: &str) -> Result<(), UriError> {
+    check(uri)?;
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    let form = Form::read(query.as_bytes()).map_err(|_| UriError::Characters)?;
+    let reserved = ["code", "state", "iss", "error", "error_description"];
+    if reserved.iter().any(|name| form.has(name)) {
+        return Err(UriError::Reserved);
     }
     Ok(())
 }

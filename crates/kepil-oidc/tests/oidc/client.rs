@@ -41,6 +41,9 @@ fn op05_addresses_are_checked_at_registration() {
         ("/cb", UriError::Scheme),
         ("https://*.example/cb", UriError::Host),
         ("https://shop.example/a b", UriError::Characters),
+        ("https://shop.example/cb?%ff", UriError::Characters),
+        ("https://shop.example/cb?code=1", UriError::Reserved),
+        ("https://shop.example/cb?x=1&st%61te", UriError::Reserved),
     ] {
         for list in ["redirect_uris", "logout_uris"] {
             match with(list, json!([redirect("shop"), uri])) {

@@ -1,7 +1,7 @@
 //! Pairwise identifiers against the vectors of the reference.
 
 use kepil_oidc::id::{PersonId, SectorId};
-use kepil_oidc::sector::PairwiseKey;
+use kepil_oidc::sector::{PairwiseKey, Subject};
 use std::collections::HashSet;
 
 fn key() -> PairwiseKey {
@@ -44,6 +44,15 @@ fn another_key_is_another_identifier() {
         key().subject(&sector, &person),
         other.subject(&sector, &person)
     );
+}
+
+#[test]
+fn what_was_stored_is_read_again() {
+    let sub = subject("health", 1);
+    assert_eq!(Subject::from_stored(&sub).unwrap().as_str(), sub);
+    for bad in ["", "x", &sub.repeat(2), &format!("{sub}=")] {
+        assert_eq!(Subject::from_stored(bad), None);
+    }
 }
 
 #[test]
