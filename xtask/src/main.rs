@@ -2,6 +2,7 @@
 
 mod bench;
 mod deny;
+mod need;
 mod rules;
 mod step;
 mod test;

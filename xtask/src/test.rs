@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass.
 
 use crate::step::{self, Steps, beside, build, cargo, command, run_reading};
-use crate::{deny, rules, web};
+use crate::{deny, need, rules, web};
 use std::path::Path;
 
 /// Runs every step, even after one fails, and ends with the count of tests on a line of its own.
@@ -34,6 +34,10 @@ pub fn run(root: &Path) -> bool {
     });
     let built = steps.run("build", || build(root));
     let mut counts = Counts::default();
+    // The time stamping authority of the tests.
+    steps.run("openssl is there", || {
+        need::programs(&[("openssl", "version", "openssl")])
+    });
     steps.run_after(built, "tests", || {
         let tests = cargo(
             root,

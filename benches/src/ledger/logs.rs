@@ -8,6 +8,7 @@ use kepil_ledger::person::Tag;
 use kepil_ledger::verify;
 use kepil_store::draft::Booker;
 use kepil_store::log::{Log, Options};
+use kepil_store::monthkey::MonthKey;
 use kepil_store::source::DirSource;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -55,6 +56,11 @@ impl Booker for Plain {
 
     fn period(&self, booking: &[u8]) -> Option<Period> {
         Period::new(u32::from_be_bytes(*booking.first_chunk()?))
+    }
+
+    /// Fixed, so that files are encrypted as those of a node are.
+    fn month_key(&self, _: Period) -> Option<MonthKey> {
+        Some(MonthKey::new(SEED))
     }
 }
 

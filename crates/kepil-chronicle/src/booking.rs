@@ -7,7 +7,8 @@
 //! | 12 | 32·n | the tags, masked with `HMAC(booking key, "booking/v1" ‖ u64(row) ‖ u32(place))` |
 //!
 //! The booking key of a month is the key of its row 0, which seals nothing else. So a
-//! booking outlives its row, as the count in the map does, and ends with the month.
+//! booking outlives its row, as the count in the map does, and ends with the month. So do the
+//! book's own files: their key is `HMAC(booking key, "month/v1")`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use kepil_ledger::hash::{self, HASH_BYTES, Hash};
 use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 use kepil_store::draft::Booker;
+use kepil_store::monthkey::MonthKey;
 
 use crate::error::ChronicleError;
 
@@ -146,5 +148,10 @@ impl Booker for KeyBooker {
 
     fn period(&self, booking: &[u8]) -> Option<Period> {
         RowPlace::parse(booking).map(|place| place.period)
+    }
+
+    fn month_key(&self, period: Period) -> Option<MonthKey> {
+        let key = hash::mac(&self.key(period)?, b"month/v1");
+        Some(MonthKey::new(*key.as_bytes()))
     }
 }

@@ -13,8 +13,10 @@ use crate::person::Tag;
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     open: BTreeMap<Period, Map>,
-    /// Months up to and including this one are closed.
-    closed: Option<Period>,
+    /// Heads that closed months, and the newest month closed with each; both ascend.
+    ///
+    /// Times of heads may step back: what a head has closed stays closed.
+    closings: Vec<(u64, Period)>,
 }
 
 /// Why an entry has no place in the book.
@@ -29,23 +31,32 @@ impl Book {
         Self::default()
     }
 
-    /// A book that goes on from saved maps.
+    /// A book that goes on from saved maps, with the newest month that was closed then.
     #[must_use]
-    pub const fn resume(open: BTreeMap<Period, Map>, closed: Option<Period>) -> Self {
-        Self { open, closed }
+    pub fn resume(open: BTreeMap<Period, Map>, closed: Option<Period>) -> Self {
+        let closings = closed.into_iter().map(|period| (0, period)).collect();
+        Self { open, closings }
     }
 
     /// The newest closed month.
     #[must_use]
-    pub const fn closed(&self) -> Option<Period> {
-        self.closed
+    pub fn closed(&self) -> Option<Period> {
+        self.closings.last().map(|(_, period)| *period)
+    }
+
+    /// The newest month that was closed behind a head.
+    #[must_use]
+    pub fn closed_at(&self, covers: u64) -> Option<Period> {
+        let mut closings = self.closings.iter().rev();
+        let (_, period) = closings.find(|(head, _)| *head <= covers)?;
+        Some(*period)
     }
 
     /// The month an event of this time is booked in: its own, or the first after the closed ones.
     #[must_use]
     pub fn period_for(&self, time_ms: u64) -> Period {
         let own = Period::of_ms(time_ms);
-        self.closed.map_or(own, |closed| own.max(closed.next()))
+        self.closed().map_or(own, |closed| own.max(closed.next()))
     }
 
     /// The map of a month that heads list.
@@ -112,7 +123,7 @@ impl Book {
     /// week. Months that it is the last to list are handed out.
     pub fn head(&mut self, covers: u64, time_secs: u64) -> (MapHead, Vec<(Period, Map)>) {
         let own = Period::of_secs(time_secs);
-        let own = self.closed.map_or(own, |closed| own.max(closed.next()));
+        let own = self.closed().map_or(own, |closed| own.max(closed.next()));
         self.open.entry(own).or_default();
         let mut rows = Vec::with_capacity(self.open.len());
         for (period, map) in self.open.iter_mut().rev() {
@@ -123,12 +134,8 @@ impl Book {
                 root,
             });
         }
+        self.close(covers, time_secs);
         let months: Vec<Period> = self.open.keys().copied().collect();
-        // Months before the newest that ended are over too, whether they had entries or not.
-        let ended = months
-            .iter()
-            .filter(|period| period.is_closed_at(time_secs));
-        self.closed = ended.max().copied().max(self.closed);
         let left = months.iter().filter(|period| period.is_left_at(time_secs));
         let left = left
             .filter_map(|period| self.open.remove_entry(period))
@@ -142,11 +149,19 @@ impl Book {
 
     /// Closes the months that a head of this time closed: for a book that goes on from saved maps.
     pub fn close_at(&mut self, time_secs: u64) {
+        self.close(0, time_secs);
+    }
+
+    fn close(&mut self, covers: u64, time_secs: u64) {
+        // Months before the newest that ended are over too, whether they had entries or not.
         let ended = self
             .open
             .keys()
-            .filter(|period| period.is_closed_at(time_secs));
-        self.closed = ended.max().copied().max(self.closed);
+            .rfind(|period| period.is_closed_at(time_secs))
+            .copied();
+        if let Some(period) = ended.filter(|period| Some(*period) > self.closed()) {
+            self.closings.push((covers, period));
+        }
     }
 
     /// Drops remembered states older than that of this head.
@@ -157,7 +172,7 @@ impl Book {
     }
 
     fn check(&self, period: Period) -> Result<(), ClosedMonth> {
-        if self.closed.is_some_and(|closed| period <= closed) {
+        if self.closed().is_some_and(|closed| period <= closed) {
             return Err(ClosedMonth(period));
         }
         Ok(())

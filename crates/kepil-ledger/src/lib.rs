@@ -37,6 +37,7 @@ pub mod proof;
 pub mod receipt;
 pub mod record;
 pub mod row;
+pub mod stamp;
 pub mod tile;
 pub mod tree;
 pub mod verify;

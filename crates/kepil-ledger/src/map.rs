@@ -322,6 +322,15 @@ impl Map {
         self.node_at(1)
     }
 
+    /// The root as it was at a mark; `None` when the mark is not remembered.
+    #[must_use]
+    pub fn root_at(&self, mark: u64) -> Option<Hash> {
+        match self.undo.since(mark) {
+            Some(then) => Some(then.node(1).unwrap_or_else(|| self.root())),
+            None => self.before.as_ref()?.root_at(mark),
+        }
+    }
+
     /// Remembers the present state under a number; call it when the map is settled.
     ///
     /// Numbers ascend. States before the last one given to [`Map::forget_before`] are gone.

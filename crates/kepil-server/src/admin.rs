@@ -3,13 +3,19 @@
 //! Each of these is itself an entry in the log, with the basis it rests on.
 
 use crate::app::App;
+use crate::people::{account_number, activation_place};
 use crate::problem::Problem;
 use crate::rotation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
+use kepil_accounts::TellError;
 use kepil_chronicle::{ChronicleError, Erased};
+use kepil_identity::account::Command;
+use kepil_identity::holder::{Holder, Role};
+use kepil_identity::id::AccountId;
 use kepil_ledger::entry::KeepingKind;
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::hash;
 use kepil_ledger::period::Period;
 use serde::Deserialize;
@@ -82,6 +88,12 @@ enum Order {
     NewLogKey { from: u64 },
     /// End that: from the next start on the new key signs alone.
     RetireLogKey,
+    /// Open an account for somebody whose identity was checked, or give a new activation code.
+    OpenAccount {
+        role: Role,
+        reference: String,
+        method: String,
+    },
 }
 
 pub(crate) async fn act(
@@ -175,6 +187,11 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
             let key = rotation::retire(&app.ledger, &app.config, app.wall_secs())?;
             Ok(json!({"log_key": key.to_string(), "restart": true}))
         }
+        Order::OpenAccount {
+            role,
+            reference,
+            method,
+        } => open_account(app, Holder { role, reference }, named(method)?),
         Order::RotateKeys => match chronicle.keys().rotate() {
             Ok(()) => Ok(json!({"rotated": true})),
             Err(e) => {
@@ -185,6 +202,49 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
             }
         },
     }
+}
+
+/// Opens an account, or finds it; gives its number and an activation code good for a week.
+fn open_account(app: &App, holder: Holder, method: String) -> Result<Value, Problem> {
+    const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
+    let failed = |error: &dyn std::error::Error| {
+        tracing::error!(error = %in_one_line(error), "opening an account");
+        Problem::internal("this could not be done; see the log of the node")
+    };
+    let (mut id, mut random) = ([0; 16], [0; 16]);
+    for bytes in [&mut id, &mut random] {
+        getrandom::fill(bytes)
+            .map_err(|error| failed(&std::io::Error::other(error.to_string())))?;
+    }
+    if holder.reference.is_empty() || holder.reference.len() > 256 {
+        return Err(Problem::bad_request(
+            "name the register's reference of the holder, in at most 256 bytes",
+        ));
+    }
+    let (accounts, now_ms) = (&app.people.accounts, (app.wall)());
+    let found = accounts
+        .of_holder(&holder)
+        .map_err(|error| failed(&error))?;
+    let account = match found {
+        Some(account) => account,
+        None => accounts
+            .create(AccountId::new(id), holder, now_ms)
+            .map_err(|error| failed(&error))?,
+    };
+    let proof = Command::Proof { method };
+    accounts
+        .tell(account.id, proof, now_ms)
+        .map_err(|error| match error {
+            TellError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
+            error => failed(&error),
+        })?;
+    let code = kepil_gate::record::hex(&random).to_uppercase();
+    let place = activation_place(&account, &code);
+    let until_ms = now_ms.saturating_add(WEEK_MS);
+    accounts
+        .put_once(("activate", &place), &true, until_ms)
+        .map_err(|error| failed(&error))?;
+    Ok(json!({"number": account_number(account.id), "activation": code, "until": until_ms / 1000}))
 }
 
 fn named(basis: String) -> Result<String, Problem> {

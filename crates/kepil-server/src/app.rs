@@ -5,6 +5,7 @@ use crate::conformance::Conformance;
 use crate::door::Door;
 use crate::ledger::{Intent, Ledger};
 use crate::metrics::Metrics;
+use crate::people::People;
 use crate::register::Register;
 use arc_swap::ArcSwap;
 use kepil_chronicle::{ChronicleError, record_of};
@@ -74,6 +75,8 @@ pub struct App {
     pub wall: Clock,
     /// The ledger.
     pub ledger: Ledger,
+    /// Accounts, sessions, passkeys.
+    pub people: People,
     /// Hash of the operator's token.
     pub operator: Hash,
     /// Metrics.

@@ -86,6 +86,12 @@ pub struct LedgerConfig {
     pub intent_secs: u64,
     /// SHA-256 of the tokens of auditors, in hexadecimal.
     pub auditor_tokens: Vec<String>,
+    /// Address of a time stamping authority.
+    pub timestamp_url: Option<String>,
+    /// File with the certificates (PEM) that its stamps must lead to.
+    pub timestamp_certificates: Option<PathBuf>,
+    /// Time between two stamps at least.
+    pub timestamp_secs: u64,
     /// What an answer waits for at least; the law may ask for more.
     pub release: Release,
 }
@@ -100,6 +106,9 @@ impl Default for LedgerConfig {
             checkpoint_ms: 500,
             intent_secs: 300,
             auditor_tokens: Vec::new(),
+            timestamp_url: None,
+            timestamp_certificates: None,
+            timestamp_secs: 3600,
             release: Release::Durable,
         }
     }
@@ -213,6 +222,19 @@ impl Config {
             60_000,
         )?;
         within("ledger.intent_secs", self.ledger.intent_secs, 1, 86_400)?;
+        within(
+            "ledger.timestamp_secs",
+            self.ledger.timestamp_secs,
+            1,
+            2_592_000,
+        )?;
+        let url = self.ledger.timestamp_url.as_ref();
+        if url.is_some_and(|url| !(url.starts_with("http://") || url.starts_with("https://"))) {
+            return Err("`ledger.timestamp_url` must begin with http:// or https://".into());
+        }
+        if url.is_some() != self.ledger.timestamp_certificates.is_some() {
+            return Err("`ledger.timestamp_url` and `ledger.timestamp_certificates` need each other: a stamp is kept only if it leads to a certificate you trust".into());
+        }
         let is_hash = |t: &String| t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit());
         if !self.ledger.auditor_tokens.iter().all(is_hash) {
             return Err("`ledger.auditor_tokens` holds SHA-256 hashes of tokens, 64 hexadecimal digits each".into());
@@ -282,6 +304,12 @@ mod tests {
             ("[limits]\nbatch = 0", "limits.batch"),
             ("public_url = \"ftp://x\"", "public_url"),
             ("[log]\nlevel = \"loud\"", "log.level"),
+            ("[ledger]\ntimestamp_secs = 0", "ledger.timestamp_secs"),
+            ("[ledger]\ntimestamp_url = \"tsa.example\"", "http://"),
+            (
+                "[ledger]\ntimestamp_url = \"http://tsa.example\"",
+                "ledger.timestamp_certificates",
+            ),
         ] {
             assert!(Config::parse(text).unwrap_err().contains(said), "{text}");
         }

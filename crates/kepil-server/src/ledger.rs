@@ -6,6 +6,7 @@ use crate::endorse::{Quorum, own_policy, size_of};
 use crate::problem::Problem;
 use crate::rotation;
 use crate::serve::ServeError;
+use crate::timestamp::Stamper;
 use kepil_chronicle::{Chronicle, Event, Settings};
 use kepil_keys::file::FileVault;
 use kepil_keys::random::Random;
@@ -45,6 +46,8 @@ pub struct Ledger {
     pub chronicle: Arc<Chronicle>,
     /// Who vouches for checkpoints.
     pub quorum: Arc<Quorum>,
+    /// Who says when checkpoints existed, if anybody does.
+    pub stamper: Option<Arc<Stamper>>,
     /// The policy as a file.
     pub policy: String,
     /// Permitted uses without an outcome, and when they were permitted.
@@ -168,6 +171,9 @@ impl Ledger {
         let signer = Signer::from_seed(origin.clone(), log_key.seed());
         let own = signer.verifying_key().clone();
 
+        let public = folder(config).join("log");
+        let stamper = Stamper::new(&config.ledger, &public).map_err(ServeError::Ledger)?;
+
         let has_log = config.data_dir.join("ledger").join("segments").exists();
         let folder = config.data_dir.join("witness");
         if has_log && !folder.exists() {
@@ -262,6 +268,7 @@ impl Ledger {
         Ok(Self {
             chronicle: Arc::new(chronicle),
             quorum,
+            stamper,
             policy,
             intents: Mutex::default(),
         })

@@ -1,5 +1,8 @@
 //! The shell around the gate: HTTP, tokens, registers, the ledger, the start page.
 
+#[macro_use]
+mod wording;
+
 pub mod admin;
 pub mod answer;
 pub mod app;
@@ -17,6 +20,7 @@ pub mod my;
 pub mod openapi;
 pub mod outcome;
 pub mod pages;
+pub mod people;
 pub mod problem;
 pub mod register;
 pub mod repeat;
@@ -24,6 +28,7 @@ pub mod rotation;
 pub mod routes;
 pub mod serve;
 pub mod staging;
+pub mod timestamp;
 
 pub use app::App;
 pub use config::Config;

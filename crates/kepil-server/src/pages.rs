@@ -13,6 +13,7 @@ use axum::routing::get;
 use kepil_terms::Lang;
 use maud::{DOCTYPE, Markup, html};
 use std::sync::Arc;
+pub(crate) use words::verdict;
 use words::words;
 
 /// The pages.
@@ -70,6 +71,8 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
                     nav aria-label=(w.sections) {
                         a href={"/" (lang.code()) "/law"} { (w.law) }
                         a href={"/" (lang.code()) "/ledger"} { (w.ledger) }
+                        a href={"/" (lang.code()) "/my/uses"} { (w.my_uses) }
+                        a href={"/" (lang.code()) "/my/identity"} { (w.my_identity) }
                     }
                     nav.langs aria-label=(w.language) {
                         @for l in Lang::ALL {
@@ -81,10 +84,16 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
                     @if app.config.danger_assumed_law { p.demo { (w.demo) } }
                     (body)
                 }
+                @if script_for(path) { script src="/assets/passkey.js" type="module" {} }
                 footer { p { (w.footer) } }
             }
         }
     }
+}
+
+/// Pages that offer passkeys.
+fn script_for(path: &str) -> bool {
+    path == "/sign-in" || path == "/my/identity"
 }
 
 /// The language of an address, or a page that says it does not exist.

@@ -16,7 +16,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use kepil_ledger::stamp::{STAMPS_PATH, StampPath};
 use kepil_terms::Lang;
+use kepil_timestamp::REPLY_MEDIA_TYPE;
 use serde_json::{Value, json};
 use std::sync::{Arc, PoisonError};
 
@@ -39,6 +41,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("get", "/log/policy"),
     ("get", "/log/anchor"),
     ("get", "/log/counters"),
+    ("get", "/log/timestamp/{name}"),
     ("post", "/access/v1/outcome"),
     ("get", "/my/v1/uses"),
     ("get", "/my/v1/uses/{period}"),
@@ -64,12 +67,14 @@ pub fn router(app: Shared) -> Router {
         .route("/log/policy", get(log_policy))
         .route("/log/anchor", get(log_anchor))
         .route("/log/counters", get(log_counters))
+        .route("/log/timestamp/{name}", get(log_stamp))
         .route("/access/v1/outcome", post(outcome))
         .route("/my/v1/uses", get(crate::my::months))
         .route("/my/v1/uses/{period}", get(crate::my::proof))
         .route("/audit/v1/records/{bundle}", get(crate::audit::records))
         .route("/admin/v1/orders", post(crate::admin::act))
-        .merge(pages::router());
+        .merge(pages::router())
+        .merge(crate::people::router(Arc::clone(&app)));
     if app.conformance.is_some() {
         router = router
             .route(
@@ -134,7 +139,7 @@ async fn around(State(app): State<Shared>, request: Request, next: Next) -> Resp
         ("referrer-policy", "no-referrer"),
         (
             "content-security-policy",
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
     ] {
         headers.insert(
@@ -387,7 +392,13 @@ async fn log_anchor(State(app): State<Shared>) -> Response {
 async fn log_counters(State(app): State<Shared>) -> Json<Value> {
     let now = (app.clock)() / 1000;
     let counters = app.ledger.chronicle.notices().counters(now);
-    Json(json!({"counters": counters, "cosigners_away": app.ledger.quorum.away()}))
+    let stamper = app.ledger.stamper.as_ref();
+    Json(json!({
+        "counters": counters,
+        "cosigners_away": app.ledger.quorum.away(),
+        "timestamp": stamper.and_then(|stamper| stamper.newest()),
+        "timestamp_away": stamper.and_then(|stamper| stamper.away()),
+    }))
 }
 
 async fn outcome(State(app): State<Shared>, request: Request) -> Result<Json<Value>, Problem> {
@@ -402,13 +413,15 @@ fn published(app: &App, path: &str) -> Response {
     let file = app.config.data_dir.join("ledger").join("log").join(path);
     match std::fs::read(file) {
         Ok(bytes) => {
-            let (kind, cache) = if !path.starts_with("tile/") {
-                ("text/plain; charset=utf-8", "no-cache")
-            } else {
-                (
-                    "application/octet-stream",
-                    "public, max-age=31536000, immutable",
-                )
+            let (text, forever) = (
+                "text/plain; charset=utf-8",
+                "public, max-age=31536000, immutable",
+            );
+            let (kind, cache) = match path.parse() {
+                Ok(StampPath::Checkpoint(_)) => (text, forever),
+                Ok(StampPath::Response(_)) => (REPLY_MEDIA_TYPE, forever),
+                _ if path.starts_with("tile/") => ("application/octet-stream", forever),
+                _ => (text, "no-cache"),
             };
             (
                 [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)],
@@ -422,6 +435,13 @@ fn published(app: &App, path: &str) -> Response {
 
 async fn checkpoint(State(app): State<Shared>) -> Response {
     published(&app, "checkpoint")
+}
+
+async fn log_stamp(State(app): State<Shared>, Path(name): Path<String>) -> Response {
+    match format!("{STAMPS_PATH}/{name}").parse::<StampPath>() {
+        Ok(known) => published(&app, &known.to_string()),
+        Err(_) => Problem::not_found("this is not the name of a time stamp's file").into_response(),
+    }
 }
 
 async fn tile(State(app): State<Shared>, Path(path): Path<String>) -> Response {

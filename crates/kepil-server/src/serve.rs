@@ -6,8 +6,10 @@ use crate::conformance::Conformance;
 use crate::door::Door;
 use crate::ledger::{self, Ledger};
 use crate::metrics::Metrics;
+use crate::people::People;
 use crate::register::{Register, RegisterFile};
 use crate::routes;
+use crate::timestamp;
 use arc_swap::ArcSwap;
 use kepil_gate::Gate;
 use kepil_law::pack::{File, Options as PackOptions, load};
@@ -157,6 +159,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
     } else {
         None
     };
+    let people = People::open(&config)?;
     let app = Arc::new(App {
         door: Door::new(
             &config.public_url,
@@ -167,6 +170,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         clock: event_clock,
         wall,
         ledger,
+        people,
         operator: crate::admin::token(&config.data_dir).map_err(say)?,
         metrics: Metrics::default(),
         conformance,
@@ -195,11 +199,13 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let router = routes::router(Arc::clone(&app));
     let behind = tokio::spawn(ledger::work(Arc::clone(&app)));
+    let stamping = tokio::spawn(timestamp::work(Arc::clone(&app)));
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(stop)
         .await
         .map_err(|e| ServeError::Environment(e.to_string()));
     behind.abort();
+    stamping.abort();
     // Closing writes and waits; the runtime's own threads must not be held up by it.
     let chronicle = Arc::clone(&app.ledger.chronicle);
     let closed = tokio::task::spawn_blocking(move || chronicle.close()).await;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use kepil_ledger::book::Book;
 use kepil_ledger::chain::Chain;
 use kepil_ledger::entry::{Commitment, Leaf, LeafKind, MapHead};
-use kepil_ledger::map::MapPath;
+use kepil_ledger::map::{Map, MapPath};
 use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 
@@ -60,6 +60,15 @@ pub enum BookError {
     Head {
         /// Index of the head.
         index: u64,
+    },
+    /// A list is not the one that its map stands for.
+    #[error(
+        "reading the book: a list in `{}` is not the one that the map stands for; make it again \
+         with `kepil store rebuild`", path.display()
+    )]
+    List {
+        /// Path of the file.
+        path: PathBuf,
     },
     /// A closed month cannot be read from its snapshot; opening the log without makes it again.
     #[error("reading the book of a closed month from its snapshot")]
@@ -206,7 +215,12 @@ impl Books {
         };
         let uses = match self.uses.entry(period) {
             Entry::Occupied(uses) => uses.into_mut(),
-            Entry::Vacant(place) => place.insert(Uses::create(&self.folder, period)?),
+            Entry::Vacant(place) => {
+                let Some(key) = self.booker.month_key(period) else {
+                    return Ok(false);
+                };
+                place.insert(Uses::create(&self.folder, period, key.uses())?)
+            }
         };
         let at = uses.len();
         // INVARIANT: the sequencer refuses entries of closed months.
@@ -251,8 +265,13 @@ impl Books {
 
     /// The newest month that takes no more entries.
     #[must_use]
-    pub const fn closed(&self) -> Option<Period> {
+    pub fn closed(&self) -> Option<Period> {
         self.book.closed()
+    }
+
+    /// The newest month that took no more entries behind a head.
+    pub(crate) fn closed_at(&self, covers: u64) -> Option<Period> {
+        self.book.closed_at(covers)
     }
 
     /// Drops remembered states before that of a head; a published head needs none older.
@@ -277,7 +296,7 @@ impl Books {
             None => self.book.slot(period, tag),
         };
         match (slot, self.uses.get(&period)) {
-            (Some(slot), Some(uses)) => uses.list(slot.note, slot.chain.count),
+            (Some(slot), Some(uses)) => uses.list(tag, &slot),
             _ => Ok(Vec::new()),
         }
     }
@@ -295,13 +314,16 @@ impl Books {
         Ok(slot.is_some())
     }
 
-    /// Drops the map and the lists of a month that no head lists any more.
+    /// Empties the map and drops the lists of a month that no head lists any more.
     ///
     /// # Errors
     ///
     /// When the file of the lists cannot be removed.
     pub fn forget(&mut self, period: Period) -> Result<(), BookError> {
-        self.closed.remove(&period);
+        // What a replay makes of a month whose bookings cannot be read any more.
+        if let Some(month) = self.closed.get_mut(&period) {
+            *month = Arc::new(ClosedMonth::new(month.covers(), 0, Map::new()));
+        }
         match self.uses.remove(&period) {
             Some(uses) => uses.remove(),
             None => Ok(()),
@@ -333,7 +355,7 @@ impl Books {
             return Err(BookError::NotThere { period, covers });
         };
         let uses = match self.uses.get(&period) {
-            Some(uses) => uses.list(slot.note, slot.chain.count)?,
+            Some(uses) => uses.list(tag, &slot)?,
             None => Vec::new(),
         };
         Ok(Listed {

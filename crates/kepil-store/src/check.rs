@@ -15,6 +15,7 @@ mod public;
 mod report;
 mod saved;
 mod segments;
+mod stamps;
 
 pub use report::{Finding, FindingKind, Report, Severity};
 

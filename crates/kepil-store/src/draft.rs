@@ -6,6 +6,8 @@ use kepil_ledger::entry::{Leaf, Opening};
 use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 
+use crate::monthkey::MonthKey;
+
 /// An entry to be appended: what stands in public, and two parts that stay in the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Draft {
@@ -27,6 +29,11 @@ pub trait Booker: fmt::Debug + Send + Sync {
 
     /// The month alone, which can always be read; `None` for what is no booking.
     fn period(&self, booking: &[u8]) -> Option<Period>;
+
+    /// The key under which the book's files say what is personal about a month; `None` when
+    /// the month was erased. It must last as long as bookings of the month can be read, and
+    /// no longer.
+    fn month_key(&self, period: Period) -> Option<MonthKey>;
 }
 
 impl Draft {

@@ -10,8 +10,10 @@ pub mod disk;
 pub mod draft;
 pub mod keys;
 pub mod log;
+pub mod monthkey;
 pub mod snapshot;
 pub mod source;
+pub mod stamps;
 
 mod compare;
 mod durable;

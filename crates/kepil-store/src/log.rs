@@ -534,7 +534,7 @@ impl BookReader {
         self.0.books().is_enrolled(period, tag)
     }
 
-    /// Drops the map and the lists of a month that no head lists any more.
+    /// Empties the map and drops the lists of a month that no head lists any more.
     ///
     /// # Errors
     ///

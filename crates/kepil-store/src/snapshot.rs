@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/snapshot/<size>/head             the tree, the open tiles, the segments, the months
-//! DIR/snapshot/<size>/<month>.map      tags and chains of a month
+//! DIR/snapshot/<size>/<month>.map      tags and chains of a month, encrypted
 //! ```
 //!
 //! A snapshot is made in a folder of another name, synced and renamed: a folder with a
@@ -17,20 +17,24 @@
 //! everything. Whoever does not trust the disk runs that check, or deletes the folder
 //! `snapshot`: the next opening then reads and compares all there is.
 //!
-//! Tags are pseudonyms of persons: the folder is the owner's alone.
+//! Tags are pseudonyms of persons: they are encrypted under the month's key
+//! ([`crate::monthkey`]), and the folder is the owner's alone.
 
 mod head;
 mod month;
 
 pub(crate) use head::{BookState, MonthState, Snapshot};
-pub(crate) use month::{MonthFile, MonthWriter, Record, preamble};
+pub(crate) use month::{MonthFile, MonthWriter};
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use kepil_ledger::hash::Hash;
 use kepil_ledger::period::Period;
+
+use crate::monthkey::MonthKey;
 
 /// Snapshots that are kept.
 const KEPT: usize = 2;
@@ -60,6 +64,12 @@ pub enum SnapshotError {
         path: PathBuf,
         /// Where it was noticed.
         offset: u64,
+    },
+    /// The key of the month is another one, or was destroyed.
+    #[error("`{}` cannot be read with the month's key, or there is none", path.display())]
+    Key {
+        /// Path of the file.
+        path: PathBuf,
     },
     /// The snapshot does not fit the rest of the folder.
     #[error("it does not match the log: {0}")]
@@ -122,17 +132,30 @@ impl<'a> Draft<'a> {
         })
     }
 
-    pub(crate) fn month(&self, period: Period) -> io::Result<MonthWriter> {
+    pub(crate) fn month(
+        &self,
+        period: Period,
+        root: &Hash,
+        key: Option<&MonthKey>,
+    ) -> io::Result<MonthWriter<File>> {
         let path = self.path.join(month_name(period));
-        MonthWriter::begin(create(&path)?, period)
+        MonthWriter::begin(create(&path)?, period, root, key)
     }
 
-    /// Takes a closed month over from the newest snapshot; `None` when it is not there.
-    pub(crate) fn take_over(&self, month: &MonthState) -> Option<MonthState> {
+    /// Takes a closed month over from the newest snapshot; `None` when it is not there, or
+    /// under another key.
+    pub(crate) fn take_over(
+        &self,
+        month: &MonthState,
+        key: Option<MonthKey>,
+    ) -> Option<MonthState> {
         let source = path(self.folder, *list(self.folder).first()?);
         let state = Snapshot::read(&source).ok()?.same(month)?;
         let name = month_name(month.period);
-        fs::hard_link(source.join(&name), self.path.join(name)).ok()?;
+        let source = source.join(&name);
+        let file = MonthFile::open(source.clone(), state.clone(), key);
+        file.and_then(|file| file.check_key()).ok()?;
+        fs::hard_link(source, self.path.join(name)).ok()?;
         Some(state)
     }
 

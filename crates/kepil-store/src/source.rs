@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use kepil_ledger::stamp::StampPath;
 use kepil_ledger::tile::{SourceError, TilePath, TileSource};
 use kepil_ledger::verify::CHECKPOINT_PATH;
 
@@ -30,7 +31,10 @@ impl TileSource for DirSource {
             source: source.into(),
         };
         // Only names of the log: a path from elsewhere must not reach other files.
-        if path != CHECKPOINT_PATH && TilePath::parse(path).is_err() {
+        let is_known = path == CHECKPOINT_PATH
+            || TilePath::parse(path).is_ok()
+            || path.parse::<StampPath>().is_ok();
+        if !is_known {
             return Err(failed(io::Error::from(io::ErrorKind::InvalidInput)));
         }
         match fs::read(self.folder.join(path)) {

@@ -3,6 +3,7 @@
 use crate::exit::{Failure, environment, input};
 use kepil_ledger::checkpoint;
 use kepil_ledger::note::VerifyingKey;
+use kepil_ledger::stamp::{STAMPS_PATH, StampPath};
 use kepil_server::serve::system_clock;
 use kepil_store::keys::KeyFile;
 use kepil_store::log::{Log, Options};
@@ -64,6 +65,8 @@ pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
             copy_file(&from, &to)?;
         }
     }
+    // Time stamps before the segments, too: what was stamped has been published.
+    copy_stamps(&ledger.join("log"), &to.join("log"))?;
     for folder in ["closed", "segments"] {
         copy_folder(&ledger.join(folder), &to.join(folder))?;
     }
@@ -80,6 +83,20 @@ pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
     let held = prove(&args.to)?;
     say("The backup", &held, json);
     Ok(())
+}
+
+/// Copies the time stamps; the last one is the one that was the last when the copy began.
+fn copy_stamps(from: &Path, to: &Path) -> Result<(), Failure> {
+    let latest = StampPath::Latest.to_string();
+    let name = fs::read(from.join(&latest)).ok();
+    copy_folder(&from.join(STAMPS_PATH), &to.join(STAMPS_PATH))?;
+    let path = to.join(&latest);
+    let set = match name {
+        Some(name) => fs::write(&path, name),
+        None if path.exists() => fs::remove_file(&path),
+        None => Ok(()),
+    };
+    set.map_err(|e| environment(format!("copying {}: {e}", path.display())))
 }
 
 pub fn restore(args: &Restore, json: bool) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! `kepil ledger …`.
 
+mod timestamp;
+
 use crate::client::Client;
 use crate::exit::{Failure, environment, input};
 use clap::Subcommand;
@@ -34,6 +36,8 @@ pub enum Ledger {
     /// Follow a log as an auditor: what was seen before, every entry, with a token every record,
     /// and what others are shown.
     Audit(crate::audit::Audit),
+    /// Since when the log's newest stamped tree exists, by the word of a time stamping authority.
+    Timestamp(timestamp::Timestamp),
     /// Check a receipt; with PLACE also that its entry stands in the log.
     Receipt {
         /// The receipt, or an answer of the gate that holds one.
@@ -53,6 +57,15 @@ pub struct KeyArg {
     /// itself names is used, which proves less.
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
+}
+
+impl KeyArg {
+    /// The key, where one was given.
+    fn given(&self) -> Option<Result<VerifyingKey, Failure>> {
+        let text = self.key.as_ref()?;
+        let key = VerifyingKey::parse(text.trim());
+        Some(key.map_err(|e| input(format!("the log's key: {e}"))))
+    }
 }
 
 enum Place {
@@ -141,6 +154,7 @@ pub fn run(command: &Ledger, json: bool) -> Result<(), Failure> {
     match command {
         Ledger::Head { place, key } => head(place, key, json),
         Ledger::Verify { place, key, since } => verify_all(place, key, since.as_deref(), json),
+        Ledger::Timestamp(args) => timestamp::run(args, json),
         Ledger::Audit(args) => crate::audit::run(args, json),
         Ledger::Receipt { file, key, log } => receipt(file, key, log.as_deref(), json),
     }

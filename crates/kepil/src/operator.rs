@@ -110,6 +110,19 @@ pub enum Operator {
         #[command(flatten)]
         node: Node,
     },
+    /// Open an account for somebody whose identity was checked; print its number and a code.
+    OpenAccount {
+        /// The register's reference of the person or the office.
+        reference: String,
+        /// What the holder is.
+        #[arg(long, default_value = "citizen", value_parser = ["citizen", "foreigner", "official", "supervisor", "operator"])]
+        role: String,
+        /// How the identity was checked.
+        #[arg(long)]
+        method: String,
+        #[command(flatten)]
+        node: Node,
+    },
     /// Let the new key of the log sign alone from the next start on.
     RetireLogKey {
         #[command(flatten)]
@@ -182,6 +195,15 @@ impl Operator {
             }
             Self::RotateKeys { node } => (json!({"do": "rotate_keys"}), node),
             Self::NewLogKey { from, node } => (json!({"do": "new_log_key", "from": from}), node),
+            Self::OpenAccount {
+                reference,
+                role,
+                method,
+                node,
+            } => (
+                json!({"do": "open_account", "reference": reference, "role": role, "method": method}),
+                node,
+            ),
             Self::RetireLogKey { node } => (json!({"do": "retire_log_key"}), node),
         }
     }
@@ -199,6 +221,12 @@ pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
     let number = |key: &str| answer.get(key).and_then(Value::as_u64);
     if let Some(secret) = answer.get("secret").and_then(Value::as_str) {
         crate::out!("{secret}");
+    } else if let Some(number) = answer.get("number").and_then(Value::as_str) {
+        let code = answer.get("activation").and_then(Value::as_str);
+        crate::out!(
+            "Account {number}\nActivation code {}, good once, for a week.",
+            code.unwrap_or_default()
+        );
     } else if let Some(key) = answer.get("log_key").and_then(Value::as_str) {
         match number("from") {
             Some(from) => crate::out!(

@@ -1,10 +1,14 @@
 //! Erasure in three degrees: what is gone, what stands, and what still verifies.
 
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 
-use kepil_chronicle::{Chronicle, ChronicleError, Opened};
+use kepil_chronicle::{Chronicle, ChronicleError, KeyBooker, Opened};
 use kepil_ledger::period::Period;
 use kepil_ledger::verify;
+use kepil_store::check::check;
+use kepil_store::draft::Booker as _;
 use kepil_store::source::DirSource;
 
 use crate::support::{NOW, Place, check_file, contains, event, record, secret, verify as list_of};
@@ -224,6 +228,123 @@ fn an_erased_month_takes_its_map_along_and_saved_proofs_still_verify() {
         1
     );
     assert_log_holds(&chronicle);
+}
+
+/// Pseudonyms and chains of persons as the book of a month has them.
+fn linkage(chronicle: &Chronicle, persons: &[&str]) -> Vec<[u8; 32]> {
+    let covers = chronicle.head().unwrap().size - 1;
+    let person = |person: &&str| {
+        let tag = secret(chronicle, person).tag(period());
+        let listed = chronicle.book().list(period(), &tag, covers).unwrap();
+        [*tag.as_bytes(), *listed.chain.head.as_bytes()]
+    };
+    persons.iter().flat_map(person).collect()
+}
+
+/// Copies the files of a folder.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn no_file_says_in_clear_who_is_in_a_month_or_which_entries_are_one_persons() {
+    let place = Place::new();
+    let chronicle = place.open();
+    let enrolled = ["person:cholpan".to_owned(), "person:asel".to_owned()];
+    chronicle.enrol(&enrolled, place.now_ms()).unwrap();
+    let persons = ["asel", "bek", "cholpan"];
+    for number in 0..30 {
+        let person = persons[number % 2];
+        record(&chronicle, &[event(person, "official", place.now_ms())]);
+    }
+    chronicle.publish().unwrap();
+    let secrets = linkage(&chronicle, &persons);
+    assert_eq!(secrets.len(), 6);
+    let is_clear = |dump: &[u8]| secrets.iter().any(|secret| contains(dump, &secret[..12]));
+    assert!(!is_clear(&place.dump()), "while it runs");
+    chronicle.close().unwrap();
+    drop(chronicle);
+    let name = |end: &str| format!("{}.{end}", period().number());
+    let ledger = place.path().join("ledger");
+    let uses = fs::read(ledger.join("book").join(name("uses"))).unwrap();
+    assert_eq!(uses.len(), 30 * 48);
+    // Places of entries before: masked, the first ones (all ones) too.
+    for found in uses.as_chunks::<48>().0 {
+        let before = u64::from_be_bytes(*found.first_chunk().unwrap());
+        assert!(before != u64::MAX && before > 1 << 20);
+    }
+    let saved = fs::read_dir(ledger.join("snapshot")).unwrap().count();
+    assert_eq!(saved, 1);
+    assert!(!is_clear(&place.dump()), "after it was closed");
+    let chronicle = place.open();
+    for (person, count) in [("asel", 15), ("bek", 15), ("cholpan", 0)] {
+        let list = list_of(&chronicle, person, period(), NOW, None).unwrap();
+        assert_eq!((list.count, list.shown), (count, count));
+    }
+}
+
+/// Every file of the ledger is what it should be, with the keys there are now.
+fn assert_sound(place: &Place) {
+    let booker = Arc::new(KeyBooker::new(place.keys()));
+    let report = check(
+        &place.path().join("ledger"),
+        None,
+        Some(booker),
+        &mut |_, _| {},
+    );
+    assert!(report.is_sound(), "{:#?}", report.findings);
+}
+
+#[test]
+fn an_old_copy_of_the_book_opens_nothing_of_an_erased_month() {
+    let place = Place::new();
+    let chronicle = place.open();
+    record(&chronicle, &[event("asel", "then", place.now_ms())]);
+    record(&chronicle, &[event("bek", "then", place.now_ms())]);
+    chronicle.publish().unwrap();
+    place.turn(period().end_secs() + 9 * 86_400);
+    let later = period().next();
+    record(&chronicle, &[event("asel", "now", place.now_ms())]);
+    chronicle.publish().unwrap();
+    let chronicle = place.reopen(chronicle);
+    let old = tempfile::tempdir().unwrap();
+    let ledger = place.path().join("ledger");
+    for name in ["book", "snapshot"] {
+        copy(&ledger.join(name), &old.path().join(name));
+    }
+    let tag = secret(&chronicle, "asel").tag(period());
+    assert_eq!(chronicle.book().entries(period(), &tag).unwrap().len(), 1);
+    chronicle.erase_month(period(), "end of the term").unwrap();
+    chronicle.close().unwrap();
+    drop(chronicle);
+    assert_sound(&place);
+    for name in ["book", "snapshot"] {
+        let _ = fs::remove_dir_all(ledger.join(name));
+        copy(&old.path().join(name), &ledger.join(name));
+    }
+    let chronicle = place.open();
+    assert!(chronicle.book().entries(period(), &tag).unwrap().is_empty());
+    let now = place.now_ms() / 1000;
+    let proof = chronicle.prove("person:asel", period(), Opened::All, now);
+    assert!(proof.is_err());
+    chronicle.publish().unwrap();
+    let list = list_of(&chronicle, "asel", later, now, None).unwrap();
+    assert_eq!(list.count, 1);
+    // Nor does a booker with the keys of today give a key for it.
+    chronicle.close().unwrap();
+    drop(chronicle);
+    let booker = KeyBooker::new(place.keys());
+    assert!(booker.month_key(period()).is_none());
+    assert!(booker.month_key(later).is_some());
 }
 
 #[test]

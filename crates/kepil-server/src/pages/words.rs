@@ -2,23 +2,14 @@
 
 use kepil_terms::{Lang, Verdict};
 
-macro_rules! words {
-    ($($name:ident : $en:literal, $ru:literal, $kk:literal;)*) => {
-        /// The words of a language.
-        #[derive(Debug, Clone, Copy)]
-        pub(crate) struct Words { $(pub $name: &'static str),* }
-        static EN: Words = Words { $($name: $en),* };
-        static RU: Words = Words { $($name: $ru),* };
-        static KK: Words = Words { $($name: $kk),* };
-    };
-}
-
 words! {
     skip: "Skip to the content", "Перейти к содержанию", "Мазмұнға өту";
     sections: "Sections", "Разделы", "Бөлімдер";
     language: "Language", "Язык", "Тіл";
     law: "The law", "Закон", "Заң";
     ledger: "The ledger", "Журнал", "Журнал";
+    my_uses: "Who used my data", "Кто пользовался моими данными", "Деректерімді кім пайдаланды";
+    my_identity: "My identity", "Моя идентичность", "Менің сәйкестігім";
     demo: "Demonstration: invented people, assumed acts marked as such, time as the story needs it.", "Демонстрация: вымышленные люди, предполагаемые акты помечены, время следует сюжету.", "Көрсетілім: ойдан шығарылған адамдар, болжамды актілер белгіленген, уақыт оқиға желісіне сай.";
     footer: "Kepil (кепіл): guarantor. Every use of a person's data passes one gate.", "Kepil (кепіл): гарант. Каждое использование данных человека проходит через одни ворота.", "Kepil: кепіл. Адам деректерін әрбір пайдалану бір қақпадан өтеді.";
     headline: "Every use of a person's data passes one gate", "Каждое использование данных человека проходит через одни ворота", "Адам деректерін әрбір пайдалану бір қақпадан өтеді";
@@ -62,15 +53,6 @@ words! {
     purpose: "for", "цель:", "мақсаты:";
     strict: "with the confidence floor", "с порогом достоверности", "сенімділік шегімен";
     counts_only: "This node serves real data: single decisions are shown to the person concerned and to those the law names, not here.", "Этот узел работает с настоящими данными: отдельные решения видны самому человеку и тем, кого называет закон, но не здесь.", "Бұл түйін нақты деректермен жұмыс істейді: жекелеген шешімдерді адамның өзі және заң атаған тұлғалар көреді, мұнда емес.";
-}
-
-/// The words of a language.
-pub(crate) fn words(lang: Lang) -> &'static Words {
-    match lang {
-        Lang::En => &EN,
-        Lang::Ru => &RU,
-        Lang::Kk => &KK,
-    }
 }
 
 /// A verdict as one word.

@@ -27,6 +27,8 @@ mod rotation;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod stamps;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tokens;

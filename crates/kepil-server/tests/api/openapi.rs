@@ -8,6 +8,7 @@ use kepil_server::openapi::document;
 use kepil_server::routes::ROUTES;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// A validator of a schema of the document; its references stay whole.
 fn validator(schema: &Value) -> Validator {
@@ -58,12 +59,14 @@ fn every_route_of_the_list_is_served_and_by_no_other_method() {
     let node = Node::start(dir.path(), &stage, &play);
     node.play(&stage, &play);
     node.publish();
+    put_stamp(dir.path());
     for (method, path) in ROUTES {
         let path = path
             .replace("{act}", "KZ-DC-2026")
             .replace("{number}", "77.4")
             .replace("{period}", "202607")
             .replace("{bundle}", "0")
+            .replace("{name}", "latest")
             .replace(
                 "{path}",
                 &format!("0/000.p/{}", node.app.ledger.published()),
@@ -145,6 +148,12 @@ impl Walk {
         let reply = self.node.get(path);
         self.check("get", route, &reply);
     }
+}
+
+/// Puts the files of a time stamp beside the log; what is in them does not matter here.
+fn put_stamp(data: &Path) {
+    let stamps = kepil_store::stamps::Stamps::new(&data.join("ledger/log"));
+    stamps.keep(1, b"text", b"response").unwrap();
 }
 
 fn assert_request_fits(route: &str, body: &Value) {
@@ -297,6 +306,10 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
     for name in ["policy", "anchor", "counters"] {
         let path = format!("/log/{name}");
         walk.get(&path, &path);
+    }
+    put_stamp(dir.path());
+    for name in ["latest", "1.checkpoint", "1.tsr", "2.tsr", "key"] {
+        walk.get("/log/timestamp/{name}", &format!("/log/timestamp/{name}"));
     }
     let left = ledger_walk(&mut walk, &token, good);
 

@@ -70,6 +70,14 @@ impl Books {
         }
     }
 
+    /// Root of a month's map as of a remembered head.
+    pub(crate) fn root_at(&self, period: Period, covers: u64) -> Option<Hash> {
+        match self.closed.get(&period) {
+            Some(month) => month.map().ok()?.root_at(covers),
+            None => self.book.map(period)?.root_at(covers),
+        }
+    }
+
     /// Goes on from the book in a snapshot, which stood at a head.
     pub(crate) fn resume(
         folder: &Path,
@@ -81,16 +89,20 @@ impl Books {
         let (mut open, mut closed) = (BTreeMap::new(), BTreeMap::new());
         let mut uses = BTreeMap::new();
         for month in &state.months {
+            let key = booker.month_key(month.period);
             if month.uses > 0 {
-                let kept = Uses::resume(folder, month.period, month.uses)?;
+                let gone = SnapshotError::Mismatch("the key of a month is gone");
+                let key = key.as_ref().ok_or(gone)?.uses();
+                let kept = Uses::resume(folder, month.period, month.uses, key)?;
                 let missing = SnapshotError::Mismatch("a list of entries is too short");
                 uses.insert(month.period, kept.ok_or(missing)?);
             }
             let file = from.join(snapshot::month_name(month.period));
-            let file = MonthFile::open(file, month.clone())?;
+            let file = MonthFile::open(file, month.clone(), key)?;
             match month.closed {
                 Some(closing) => {
                     file.check()?;
+                    file.check_key()?;
                     let saved = ClosedMonth::saved(closing, month, file);
                     closed.insert(month.period, Arc::new(saved));
                 }
@@ -105,7 +117,8 @@ impl Books {
         Ok(Self {
             folder: folder.to_owned(),
             booker,
-            book: Book::resume(open, newest),
+            // Not from the head's time alone: it may be older than that of the head that closed.
+            book: Book::resume(open, newest.max(state.closed)),
             uses,
             closed,
             booked: covers + 1,

@@ -2,21 +2,30 @@
 //!
 //! | offset | size | field |
 //! |---:|---:|---|
-//! | 0 | 8 | place of the person's entry before, all ones for none |
+//! | 0 | 8 | place of the person's entry before, all ones for none; masked ([`crate::monthkey`]) |
 //! | 8 | 8 | index in the log |
 //! | 16 | 32 | commitment in the leaf |
+//!
+//! Index and commitment are public; that two entries are one person's is not, and only the
+//! masked place says so. Uses are booked when their entries are durable. After a crash the
+//! lists go on behind the newest snapshot, with the same entries and so with the same
+//! bytes; if the disk had lost entries all the same, others stand there under other masks.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use kepil_ledger::chain::Chain;
 use kepil_ledger::entry::Commitment;
 use kepil_ledger::fields::Fields;
 use kepil_ledger::hash::Hash;
+use kepil_ledger::map::Slot;
 use kepil_ledger::period::Period;
+use kepil_ledger::person::Tag;
 
 use super::BookError;
+use crate::monthkey::UsesKey;
 
 pub(crate) const USE_BYTES: usize = 48;
 
@@ -33,9 +42,10 @@ pub struct Use {
 
 impl Use {
     /// The entry as it stands in the file.
-    pub(crate) fn to_bytes(self) -> [u8; USE_BYTES] {
+    pub(crate) fn to_bytes(self, key: &UsesKey) -> [u8; USE_BYTES] {
         let mut bytes = [0; USE_BYTES];
-        let (before, index) = (self.before.to_be_bytes(), self.index.to_be_bytes());
+        let before = self.before ^ key.mask(self.index, &self.commitment);
+        let (before, index) = (before.to_be_bytes(), self.index.to_be_bytes());
         let parts = [
             before.as_slice(),
             &index,
@@ -46,6 +56,17 @@ impl Use {
             .zip(parts.into_iter().flatten())
             .for_each(|(to, from)| *to = *from);
         bytes
+    }
+
+    fn parse(bytes: &[u8; USE_BYTES], key: &UsesKey) -> Option<Self> {
+        let mut fields = Fields::new(bytes);
+        let (before, index) = (fields.u64()?, fields.u64()?);
+        let commitment = Commitment::from_hash(Hash::new(fields.array()?));
+        Some(Self {
+            before: before ^ key.mask(index, &commitment),
+            index,
+            commitment,
+        })
     }
 }
 
@@ -59,13 +80,14 @@ pub(crate) fn name(period: Period) -> String {
 pub(super) struct Uses {
     path: PathBuf,
     file: File,
+    key: UsesKey,
     written: u64,
     waiting: Vec<u8>,
 }
 
 impl Uses {
     /// Begins the file of a month.
-    pub(super) fn create(folder: &Path, period: Period) -> Result<Self, BookError> {
+    pub(super) fn create(folder: &Path, period: Period, key: UsesKey) -> Result<Self, BookError> {
         let path = folder.join(name(period));
         let file = OpenOptions::new()
             .read(true)
@@ -81,6 +103,7 @@ impl Uses {
         Ok(Self {
             path,
             file,
+            key,
             written: 0,
             waiting: Vec::new(),
         })
@@ -101,6 +124,7 @@ impl Uses {
         folder: &Path,
         period: Period,
         count: u64,
+        key: UsesKey,
     ) -> Result<Option<Self>, BookError> {
         let path = folder.join(name(period));
         let failed = |source| BookError::File {
@@ -120,6 +144,7 @@ impl Uses {
         Ok(Some(Self {
             path,
             file,
+            key,
             written,
             waiting: Vec::new(),
         }))
@@ -132,7 +157,7 @@ impl Uses {
 
     /// Takes an entry; it is written by [`Uses::flush`].
     pub(super) fn push(&mut self, entry: Use) -> Result<(), BookError> {
-        self.waiting.extend_from_slice(&entry.to_bytes());
+        self.waiting.extend_from_slice(&entry.to_bytes(&self.key));
         if self.waiting.len() >= 1 << 20 {
             self.flush()?;
         }
@@ -155,29 +180,46 @@ impl Uses {
     }
 
     /// Follows a person's entries back from the last; gives them oldest first.
-    pub(super) fn list(&self, last: u64, count: u32) -> Result<Vec<Use>, BookError> {
+    ///
+    /// They are held against the person's chain: a list is right or there is none.
+    pub(super) fn list(&self, tag: &Tag, slot: &Slot) -> Result<Vec<Use>, BookError> {
         let mut uses = Vec::new();
-        let mut at = last;
-        for _ in 0..count {
-            let mut bytes = [0; USE_BYTES];
-            self.file
-                .read_exact_at(&mut bytes, at.saturating_mul(USE_BYTES as u64))
-                .map_err(|source| BookError::File {
-                    path: self.path.clone(),
-                    source,
-                })?;
-            let mut fields = Fields::new(&bytes);
-            let read = (fields.u64(), fields.u64(), fields.array());
-            if let (Some(before), Some(index), Some(commitment)) = read {
-                uses.push(Use {
-                    before,
-                    index,
-                    commitment: Commitment::from_hash(Hash::new(commitment)),
-                });
-                at = before;
-            }
+        let mut at = slot.note;
+        for _ in 0..slot.chain.count {
+            let found = self.read(at)?;
+            uses.push(found);
+            at = found.before;
         }
         uses.reverse();
-        Ok(uses)
+        let chain = uses.iter().fold(Chain::new(tag), |chain, found| {
+            chain.step(found.index, &found.commitment)
+        });
+        // The oldest entry has none before it.
+        if chain == slot.chain && at == u64::MAX {
+            Ok(uses)
+        } else {
+            Err(self.wrong())
+        }
+    }
+
+    fn read(&self, at: u64) -> Result<Use, BookError> {
+        let end = self.written / USE_BYTES as u64;
+        if at >= end {
+            return Err(self.wrong());
+        }
+        let mut bytes = [0; USE_BYTES];
+        self.file
+            .read_exact_at(&mut bytes, at * USE_BYTES as u64)
+            .map_err(|source| BookError::File {
+                path: self.path.clone(),
+                source,
+            })?;
+        Use::parse(&bytes, &self.key).ok_or_else(|| self.wrong())
+    }
+
+    fn wrong(&self) -> BookError {
+        BookError::List {
+            path: self.path.clone(),
+        }
     }
 }

@@ -17,6 +17,7 @@ use super::report::{FindingKind, Findings};
 use crate::book::{Booking, USE_BYTES, Use, uses_name};
 use crate::compare::difference;
 use crate::draft::Booker;
+use crate::monthkey::{MonthKey, UsesKey};
 use crate::segment::frame::StoredEntry;
 use crate::snapshot::BookState;
 
@@ -40,6 +41,7 @@ pub(super) struct Books {
 struct List {
     /// `None` when it cannot be read (any more).
     reader: Option<BufReader<File>>,
+    key: UsesKey,
     /// Number of entries that belong into it.
     count: u64,
     /// Number of whole entries in it, where it ends too early.
@@ -61,6 +63,16 @@ impl Books {
     /// The months that are open now.
     pub(super) fn months(&self) -> impl Iterator<Item = (Period, &Map)> {
         self.book.months()
+    }
+
+    /// The key of what is kept about a month.
+    pub(super) fn month_key(&self, period: Period) -> Option<MonthKey> {
+        self.booker.month_key(period)
+    }
+
+    /// The newest month that takes no more entries.
+    pub(super) fn closed(&self) -> Option<Period> {
+        self.book.closed()
     }
 
     pub(super) const fn unreadable(&self) -> u64 {
@@ -117,7 +129,12 @@ impl Books {
         let file = Path::new(FOLDER).join(uses_name(period));
         let list = match self.lists.entry(period) {
             Entry::Occupied(list) => list.into_mut(),
-            Entry::Vacant(place) => place.insert(List::open(&self.folder.join(&file))),
+            Entry::Vacant(place) => {
+                let Some(key) = self.booker.month_key(period) else {
+                    return false;
+                };
+                place.insert(List::open(&self.folder.join(&file), key.uses()))
+            }
         };
         let expected = Use {
             before,
@@ -173,11 +190,12 @@ impl Books {
 
 impl List {
     /// A file that is not there is one that ends at once.
-    fn open(path: &Path) -> Self {
+    fn open(path: &Path, key: UsesKey) -> Self {
         let reader = File::open(path).ok();
         Self {
             short: reader.is_none().then_some(0),
             reader: reader.map(|file| BufReader::with_capacity(1 << 16, file)),
+            key,
             count: 0,
         }
     }
@@ -188,11 +206,11 @@ impl List {
         let Some(reader) = &mut self.reader else {
             return;
         };
-        let mut found = [0; USE_BYTES];
+        let (mut found, expected_bytes) = ([0; USE_BYTES], expected.to_bytes(&self.key));
         match reader.read_exact(&mut found) {
-            Ok(()) if !is_compared || found == expected.to_bytes() => {}
+            Ok(()) if !is_compared || found == expected_bytes => {}
             Ok(()) => {
-                let within = difference(&expected.to_bytes(), &found);
+                let within = difference(&expected_bytes, &found);
                 let within = u64::try_from(within).unwrap_or(0);
                 let offset = Some(at * USE_BYTES as u64 + within);
                 let entries = Some((expected.index, expected.index));

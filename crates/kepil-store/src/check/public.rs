@@ -8,11 +8,13 @@ use kepil_ledger::checkpoint::{self, Checkpoint};
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::hash::{HASH_BYTES, Hash};
 use kepil_ledger::note::VerifyingKey;
+use kepil_ledger::stamp::STAMPS_PATH;
 use kepil_ledger::tile::{TILE_WIDTH, TileBuilder, TileKind, TilePath, fetch_bundle, parse_bundle};
 use kepil_ledger::verify::{self, CHECKPOINT_PATH};
 
 use super::names;
 use super::report::{FindingKind, Findings};
+use super::stamps::Stamped;
 use crate::compare::{difference, narrowed};
 use crate::log::rebuild::BESIDE;
 use crate::source::DirSource;
@@ -36,6 +38,7 @@ pub(super) struct Public {
     at_checkpoint: Option<(Hash, Tiles)>,
     /// The bundle read last in place of lost entries.
     bundle: Option<(u64, Vec<Vec<u8>>)>,
+    stamped: Stamped,
     files: u64,
 }
 
@@ -50,6 +53,7 @@ impl Public {
             builder: TileBuilder::new(),
             at_checkpoint: None,
             bundle: None,
+            stamped: Stamped::new(folder),
             files: 0,
         };
         public.read_checkpoint(findings);
@@ -119,6 +123,8 @@ impl Public {
     }
 
     fn remember(&mut self) {
+        self.stamped
+            .remember(self.builder.size(), || self.builder.root());
         if self.checkpoint.is_some() && self.builder.size() == self.published() {
             self.at_checkpoint = Some((self.builder.root(), self.builder.partial()));
         }
@@ -150,6 +156,8 @@ impl Public {
             };
             findings.add(kind, &file, None, None, meaning.to_owned());
         }
+        let size = is_whole.then(|| self.builder.size());
+        self.stamped.check(self.key.as_ref(), size, findings);
         if !is_whole {
             return self.verify(findings);
         }
@@ -178,6 +186,9 @@ impl Public {
         let mut folders = vec![PathBuf::from(FOLDER)];
         while let Some(below) = folders.pop() {
             for name in names(&self.folder, &below, findings) {
+                if name == Path::new(FOLDER).join(STAMPS_PATH) {
+                    continue;
+                }
                 if self.folder.join(&name).is_dir() {
                     folders.push(name);
                 } else {

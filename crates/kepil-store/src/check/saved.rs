@@ -1,10 +1,9 @@
 //! Compares snapshots with what the entries lead to at their sizes.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use crc32fast::Hasher;
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::map::Map;
 use kepil_ledger::period::Period;
@@ -14,8 +13,9 @@ use super::books::Books;
 use super::names;
 use super::report::{FindingKind, Findings};
 use crate::compare::difference;
+use crate::monthkey::MonthKey;
 use crate::segment::SegmentStart;
-use crate::snapshot::{self, BookState, HEAD, MonthFile, MonthState, Record, Snapshot};
+use crate::snapshot::{self, BookState, HEAD, MonthFile, MonthState, MonthWriter, Snapshot};
 
 /// Folder of the snapshots within the log.
 const FOLDER: &str = "snapshot";
@@ -40,8 +40,8 @@ struct One {
 #[derive(Debug)]
 struct Reached {
     builder: TileBuilder,
-    /// Unreadable bookings; `None` when the book was not kept.
-    unreadable: Option<u64>,
+    /// Unreadable bookings and the newest closed month; `None` when the book was not kept.
+    book: Option<(u64, Option<Period>)>,
 }
 
 impl Saved {
@@ -86,11 +86,11 @@ impl Saved {
         &mut self,
         period: Period,
         covers: u64,
-        map: &Map,
+        (map, key): (&Map, Option<&MonthKey>),
         findings: &mut Findings,
     ) {
         for one in self.0.iter_mut().filter(|one| one.size > covers) {
-            one.month(period, Some((covers, map.root())), map, findings);
+            one.month(period, Some((covers, map.root())), (map, key), findings);
         }
     }
 
@@ -102,12 +102,15 @@ impl Saved {
         findings: &mut Findings,
     ) {
         for one in self.0.iter_mut().filter(|one| one.size == builder.size()) {
-            for (period, map) in books.into_iter().flat_map(Books::months) {
-                one.month(period, None, map, findings);
+            if let Some(books) = books {
+                for (period, map) in books.months() {
+                    let key = books.month_key(period);
+                    one.month(period, None, (map, key.as_ref()), findings);
+                }
             }
             one.reached = Some(Reached {
                 builder: builder.clone(),
-                unreadable: books.map(Books::unreadable),
+                book: books.map(|books| (books.unreadable(), books.closed())),
             });
         }
     }
@@ -136,28 +139,25 @@ impl One {
         &mut self,
         period: Period,
         closed: Option<(u64, kepil_ledger::hash::Hash)>,
-        map: &Map,
+        (map, key): (&Map, Option<&MonthKey>),
         findings: &mut Findings,
     ) {
         let file = self.file.join(snapshot::month_name(period));
-        let mut compared = Compared::open(&findings.folder.join(&file));
-        compared.next(&snapshot::preamble(period));
-        let (mut persons, mut uses) = (0, 0);
-        for (tag, slot) in map.iter() {
-            persons += 1;
-            uses += u64::from(slot.chain.count);
-            compared.next(Record::new(&tag, &slot).as_bytes());
+        let compared = Compared::open(&findings.folder.join(&file));
+        let written = || -> io::Result<(Compared, MonthState)> {
+            let mut writer = MonthWriter::begin(compared, period, &map.root(), key)?;
+            for (tag, slot) in map.iter() {
+                writer.push(&tag, &slot)?;
+            }
+            writer.finish(closed)
+        };
+        match written() {
+            Ok((compared, state)) => {
+                compared.end(&file, findings);
+                self.months.push(state);
+            }
+            Err(error) => findings.skipped(&file, &format!("the month: {error}")),
         }
-        let checksum = compared.checksum.clone().finalize();
-        compared.next(&checksum.to_be_bytes());
-        compared.end(&file, findings);
-        self.months.push(MonthState {
-            period,
-            closed,
-            persons,
-            uses,
-            checksum,
-        });
     }
 
     /// Compares the head with what it should be.
@@ -170,11 +170,19 @@ impl One {
     ) {
         let head = self.head.as_ref();
         let has_book = head.is_none_or(|head| head.book.is_some());
-        let book = match reached.unreadable {
-            Some(unreadable) if has_book => {
+        let book = match reached.book {
+            Some((unreadable, closed)) if has_book => {
+                // How many bookings were unreadable then, only the snapshot itself can say.
+                let stated = head.and_then(|head| head.book.as_ref());
+                let stated = stated.filter(|_| unreadable > 0);
+                let unreadable = stated.map_or(unreadable, |book| book.unreadable);
                 self.months.sort_unstable_by_key(|month| month.period);
                 let months = self.months.clone();
-                Some(BookState { unreadable, months })
+                Some(BookState {
+                    unreadable,
+                    closed,
+                    months,
+                })
             }
             _ => head.and_then(|head| head.book.clone()),
         };
@@ -230,7 +238,8 @@ impl One {
             let file = self.file.join(snapshot::month_name(month.period));
             if !compared(month.period) {
                 let path = findings.folder.join(&file);
-                let checked = MonthFile::open(path, month.clone()).and_then(|file| file.check());
+                let checked = MonthFile::open(path, month.clone(), None);
+                let checked = checked.and_then(|file| file.check());
                 if let Err(error) = checked {
                     let meaning = format!("a month of a snapshot: {}", in_one_line(&error));
                     findings.add(FindingKind::Snapshot, &file, Some(0), None, meaning);
@@ -263,10 +272,9 @@ fn wrong(file: &Path, offset: Option<u64>, findings: &mut Findings) {
     );
 }
 
-/// A file that is read in step with what should be in it.
+/// A file that is read in step with what would be written to it.
 struct Compared {
     reader: io::Result<BufReader<File>>,
-    checksum: Hasher,
     offset: u64,
     wrong: Option<u64>,
     buffer: Vec<u8>,
@@ -276,7 +284,6 @@ impl Compared {
     fn open(path: &Path) -> Self {
         Self {
             reader: File::open(path).map(|file| BufReader::with_capacity(1 << 20, file)),
-            checksum: Hasher::new(),
             offset: 0,
             wrong: None,
             buffer: Vec::new(),
@@ -284,7 +291,6 @@ impl Compared {
     }
 
     fn next(&mut self, expected: &[u8]) {
-        self.checksum.update(expected);
         let Ok(reader) = &mut self.reader else { return };
         if self.wrong.is_some() {
             return;
@@ -313,5 +319,16 @@ impl Compared {
                 }
             }
         }
+    }
+}
+
+impl Write for Compared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.next(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -384,7 +384,9 @@ impl Walk {
             let is_head = matches!(entry.leaf, Leaf::MapHead(_));
             let closed = books.entry(index, entry, findings);
             for (period, covers, map) in closed {
-                self.saved.closed(period, covers, &map, findings);
+                let key = books.month_key(period);
+                let month = (&map, key.as_ref());
+                self.saved.closed(period, covers, month, findings);
             }
             if is_head && !books.is_head_right() {
                 let offset = Some(position(start));

@@ -10,6 +10,7 @@ use kepil_ledger::period::Period;
 use super::{Keeping, OpenError};
 use crate::book::{BookError, Booking, Books};
 use crate::draft::Booker;
+use crate::monthkey::MonthKey;
 
 /// How long entries gather before they are booked: larger batches share more hashes.
 const GATHER: Duration = Duration::from_millis(4);
@@ -78,6 +79,11 @@ impl Keeper {
     /// The month of a booking, if the entry counts.
     pub(super) fn period(&self, booking: &[u8]) -> Option<Period> {
         self.booker.period(booking)
+    }
+
+    /// The key of what is kept about a month.
+    pub(super) fn month_key(&self, period: Period) -> Option<MonthKey> {
+        self.booker.month_key(period)
     }
 
     /// The month an event of this time is booked in.

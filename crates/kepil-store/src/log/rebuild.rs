@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use kepil_ledger::checkpoint::{self, Checkpoint};
 use kepil_ledger::note::Signer;
+use kepil_ledger::stamp::STAMPS_PATH;
 use kepil_ledger::tile::{TileBuilder, TileError, TilePath};
 use kepil_ledger::verify::CHECKPOINT_PATH;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -189,10 +190,10 @@ pub fn rebuild(
     Ok(report)
 }
 
-/// Takes over what entries cannot make: what the node put beside them, and the signatures of
-/// others under the checkpoint.
+/// Takes over what entries cannot make: what the node put beside them, time stamps, and the
+/// signatures of others under the checkpoint.
 fn keep_foreign(public: &Path, made: &Path) -> Result<(), RebuildError> {
-    let take = |name: &str| {
+    let take = |name: &Path| {
         let (from, to) = (public.join(name), made.join(name));
         match fs::copy(&from, to) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -202,7 +203,13 @@ fn keep_foreign(public: &Path, made: &Path) -> Result<(), RebuildError> {
         }
     };
     for name in BESIDE {
-        take(name)?;
+        take(Path::new(name))?;
+    }
+    let stamps = Path::new(STAMPS_PATH);
+    for name in files(&public.join(stamps))? {
+        let to = made.join(stamps);
+        fs::create_dir_all(&to).map_err(|source| RebuildError::File { path: to, source })?;
+        take(&stamps.join(name))?;
     }
     let text = |folder: &Path| {
         let bytes = fs::read(folder.join(CHECKPOINT_PATH)).ok()?;
@@ -210,7 +217,7 @@ fn keep_foreign(public: &Path, made: &Path) -> Result<(), RebuildError> {
         Some(signed.note().text().to_owned())
     };
     match (text(public), text(made)) {
-        (Some(stands), Some(own)) if stands == own => take(CHECKPOINT_PATH),
+        (Some(stands), Some(own)) if stands == own => take(Path::new(CHECKPOINT_PATH)),
         _ => Ok(()),
     }
 }

@@ -185,39 +185,23 @@ impl Work {
     }
 
     fn book(&self, draft: &Draft<'_>, keeper: &Keeper, covers: u64) -> io::Result<BookState> {
-        let (months, unreadable) = {
+        let (months, closed, unreadable) = {
             let books = keeper.books();
-            (books.months_at(covers), books.unreadable())
+            let closed = books.closed_at(covers);
+            (books.months_at(covers), closed, books.unreadable())
         };
         let mut states = Vec::with_capacity(months.len());
         for (period, view) in months {
             states.push(match view {
-                MonthView::Closed(month) => self.closed(draft, period, &month)?,
+                MonthView::Closed(month) => save_closed(draft, keeper, period, &month)?,
                 MonthView::Open => self.open(draft, keeper, period, covers)?,
             });
         }
         Ok(BookState {
             unreadable,
+            closed,
             months: states,
         })
-    }
-
-    fn closed(
-        &self,
-        draft: &Draft<'_>,
-        period: Period,
-        month: &ClosedMonth,
-    ) -> io::Result<MonthState> {
-        let state = closed_state(period, month);
-        if let Some(state) = draft.take_over(&state) {
-            return Ok(state);
-        }
-        let map: &Map = month.map().map_err(io::Error::other)?;
-        let mut writer = draft.month(period)?;
-        for (tag, slot) in map.iter() {
-            writer.push(&tag, &slot)?;
-        }
-        writer.finish(state.closed)
     }
 
     /// Writes a month as it was at a head, while the book goes on.
@@ -228,7 +212,10 @@ impl Work {
         period: Period,
         covers: u64,
     ) -> io::Result<MonthState> {
-        let mut writer = draft.month(period)?;
+        let forgotten = || io::Error::other("the book has forgotten the head");
+        let root = keeper.books().root_at(period, covers);
+        let root = root.ok_or_else(forgotten)?;
+        let mut writer = draft.month(period, &root, keeper.month_key(period).as_ref())?;
         let mut last = None;
         loop {
             if self.is_over.load(Ordering::Relaxed) {
@@ -237,13 +224,32 @@ impl Work {
             let page = keeper
                 .books()
                 .page_at(period, covers, last.as_ref(), PAGE)
-                .ok_or_else(|| io::Error::other("the book has forgotten the head"))?;
+                .ok_or_else(forgotten)?;
             let Some((tag, _)) = page.last() else { break };
             last = Some(*tag);
             for (tag, slot) in &page {
                 writer.push(tag, slot)?;
             }
         }
-        writer.finish(None)
+        writer.save(None)
     }
+}
+
+fn save_closed(
+    draft: &Draft<'_>,
+    keeper: &Keeper,
+    period: Period,
+    month: &ClosedMonth,
+) -> io::Result<MonthState> {
+    let state = closed_state(period, month);
+    let key = keeper.month_key(period);
+    if let Some(state) = draft.take_over(&state, key.clone()) {
+        return Ok(state);
+    }
+    let map: &Map = month.map().map_err(io::Error::other)?;
+    let mut writer = draft.month(period, &month.root(), key.as_ref())?;
+    for (tag, slot) in map.iter() {
+        writer.push(&tag, &slot)?;
+    }
+    writer.save(state.closed)
 }

@@ -3,7 +3,7 @@
 //! | size | field |
 //! |---:|---|
 //! | 8 | magic `KEPILSNP` |
-//! | 4 | version = 1 |
+//! | 4 | version = 2 |
 //! | 2, … | length of the origin, origin |
 //! | 8 | size of the log |
 //! | 32 | root at this size |
@@ -13,11 +13,12 @@
 //! | 8 | number of damaged rows; for each u64 index |
 //! | 1 | 1 if the log has a book, else 0 and the checksum follows |
 //! | 8 | number of bookings that could not be read |
+//! | 4 | the newest month that is closed, 0 for none; it may still be among the open ones below |
 //! | 4 | number of months; for each: |
 //! | 4 | period |
-//! | 1 | 1 open, 2 closed |
-//! | 8 | index of the head that closed it, 0 for open |
-//! | 32 | root of its map, zeros for open |
+//! | 1 | 1 listed by heads, 2 no more |
+//! | 8 | index of the last head that listed it, 0 for 1 |
+//! | 32 | root of its map, zeros for 1 |
 //! | 8 | number of persons |
 //! | 8 | number of entries, which are those of its `.uses` file |
 //! | 4 | checksum at the end of its `.map` file |
@@ -38,7 +39,7 @@ use super::{HEAD, SnapshotError};
 use crate::segment::SegmentStart;
 
 const MAGIC: &[u8; 8] = b"KEPILSNP";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Where a log stood.
 #[derive(Debug, Clone)]
@@ -59,6 +60,8 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BookState {
     pub(crate) unreadable: u64,
+    /// The newest month that takes no more entries; heads may still list it.
+    pub(crate) closed: Option<Period>,
     pub(crate) months: Vec<MonthState>,
 }
 
@@ -191,6 +194,8 @@ impl Snapshot {
 impl BookState {
     fn write(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.unreadable.to_be_bytes());
+        let closed = self.closed.map_or(0, Period::number);
+        bytes.extend_from_slice(&closed.to_be_bytes());
         let count = u32::try_from(self.months.len()).unwrap_or(u32::MAX);
         bytes.extend_from_slice(&count.to_be_bytes());
         for month in &self.months {
@@ -210,6 +215,10 @@ impl BookState {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let unreadable = fields.u64()?;
+        let closed = match fields.u32()? {
+            0 => None,
+            number => Some(Period::new(number)?),
+        };
         let mut months = Vec::new();
         for _ in 0..fields.u32()? {
             let period = Period::new(fields.u32()?)?;
@@ -226,6 +235,10 @@ impl BookState {
                 checksum: fields.u32()?,
             });
         }
-        Some(Self { unreadable, months })
+        Some(Self {
+            unreadable,
+            closed,
+            months,
+        })
     }
 }

@@ -303,3 +303,49 @@ fn bench_map() {
         assert!(child.status.success(), "{child:?}");
     }
 }
+
+#[test]
+#[ignore = "a measurement, not a test"]
+fn bench_lists() {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let log = Log::open(folder.path(), with_map()).unwrap();
+    let period = log.period_for((real_options().clock)()).unwrap();
+    // Nine entries a person, and a tenth of all in one long list.
+    for from in (0..1_000_000).step_by(4_000) {
+        let entries = (from..from + 4_000).map(|number| {
+            let person = if number % 10 == 0 { 0 } else { number / 10 };
+            let mut entry = crate::book::entry(person, number, period);
+            entry.row = Vec::new();
+            entry
+        });
+        log.appender().append_blocking(entries.collect()).unwrap();
+    }
+    log.publish().unwrap();
+    let list = |log: &Log, from: u64, to: u64| {
+        let (book, at) = (log.book().unwrap(), log.head().size - 1);
+        let start = Instant::now();
+        let mut count = 0;
+        for person in from..to {
+            let listed = book.list(period, &crate::book::tag(person), at).unwrap();
+            count += listed.uses.len();
+        }
+        println!(
+            "{} lists, {count} entries: {:?}",
+            to - from,
+            start.elapsed()
+        );
+    };
+    list(&log, 0, 1);
+    list(&log, 1, 10_001);
+    log.close().unwrap();
+    for forget in [false, true] {
+        if forget {
+            fs::remove_dir_all(folder.path().join("snapshot")).unwrap();
+        }
+        let start = Instant::now();
+        let log = Log::open(folder.path(), with_map()).unwrap();
+        println!("open, without a snapshot {forget}: {:?}", start.elapsed());
+        list(&log, 0, 1);
+        list(&log, 1, 10_001);
+    }
+}

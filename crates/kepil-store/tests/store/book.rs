@@ -14,6 +14,7 @@ use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 use kepil_store::draft::{Booker, Draft};
 use kepil_store::log::{AppendError, Log, Options};
+use kepil_store::monthkey::MonthKey;
 
 use crate::log::{Random, copy, forget_snapshots, options, verify};
 
@@ -36,6 +37,12 @@ impl Booker for Plain {
     fn period(&self, booking: &[u8]) -> Option<Period> {
         let number: [u8; 4] = booking.get(..4)?.try_into().ok()?;
         Period::new(u32::from_be_bytes(number))
+    }
+
+    fn month_key(&self, period: Period) -> Option<MonthKey> {
+        let mut key = [0x77; 32];
+        key[..4].copy_from_slice(&period.number().to_be_bytes());
+        Some(MonthKey::new(key))
     }
 }
 
@@ -207,6 +214,9 @@ fn a_changed_head_in_the_segments_stops_the_opening() {
         fn period(&self, booking: &[u8]) -> Option<Period> {
             Plain.period(booking)
         }
+        fn month_key(&self, period: Period) -> Option<MonthKey> {
+            Plain.month_key(period)
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let log = open_with_book(folder.path());
@@ -350,6 +360,9 @@ fn entries_are_acknowledged_while_a_long_enrolment_is_booked() {
         }
         fn period(&self, booking: &[u8]) -> Option<Period> {
             Plain.period(booking)
+        }
+        fn month_key(&self, period: Period) -> Option<MonthKey> {
+            Plain.month_key(period)
         }
     }
     let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,8 @@ mod book;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod damage;
@@ -24,5 +26,7 @@ mod log;
 mod publish;
 #[cfg(test)]
 mod rebuild;
+#[cfg(test)]
+mod saved;
 #[cfg(test)]
 mod snapshot;

@@ -9,6 +9,7 @@ use kepil_ledger::period::Period;
 use kepil_ledger::person::Tag;
 use kepil_store::draft::Booker;
 use kepil_store::log::{How, OpenError, Options, RebuildError, RebuildReport, rebuild};
+use kepil_store::monthkey::MonthKey;
 
 use crate::book::{Plain, open_with_book, with_book};
 use crate::check::run;
@@ -189,6 +190,9 @@ fn a_book_is_not_replaced_by_one_with_fewer_persons() {
         }
         fn period(&self, booking: &[u8]) -> Option<Period> {
             Plain.period(booking)
+        }
+        fn month_key(&self, period: Period) -> Option<MonthKey> {
+            Plain.month_key(period)
         }
     }
     let folder = tempfile::tempdir().unwrap();

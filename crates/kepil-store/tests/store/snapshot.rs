@@ -155,6 +155,8 @@ enum Step {
     Erase(u64),
     /// So many hours pass.
     Wait(u64),
+    /// The clock steps back by so many hours.
+    Back(u64),
     Close,
     /// The process is gone; what it had written stays.
     Kill,
@@ -167,6 +169,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Publish),
         1 => (0_u64..50).prop_map(Step::Erase),
         1 => (1_u64..500).prop_map(Step::Wait),
+        1 => (1_u64..900).prop_map(Step::Back),
         1 => Just(Step::Close),
         1 => Just(Step::Kill),
     ]
@@ -206,6 +209,7 @@ proptest! {
                 // The newest frame is refused, which is as good as any answer here.
                 Step::Erase(index) => _ = log.erase(&[*index]),
                 Step::Wait(hours) => _ = now.fetch_add(hours * 3_600_000, Ordering::Relaxed),
+                Step::Back(hours) => _ = now.fetch_sub(hours * 3_600_000, Ordering::Relaxed),
                 Step::Close => {
                     log.close().unwrap();
                     log = open(folder.path());

@@ -7,4 +7,6 @@ mod keeping;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod stamps;
+#[cfg(test)]
 mod support;

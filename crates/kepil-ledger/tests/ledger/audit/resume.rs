@@ -1,6 +1,6 @@
 //! Any batching and any saving give the same state; damaged states are refused.
 
-use kepil_ledger::audit::{Opening, Replay, StateError};
+use kepil_ledger::audit::{FindingKind, Opening, Replay, StateError};
 use kepil_ledger::entry::{ErasureDegree, KeepingKind, Leaf};
 use kepil_ledger::period::GRACE_SECS;
 use kepil_ledger::record::{GateSigner, RecordKind};
@@ -279,4 +279,44 @@ fn a_snapshot_sees_what_a_beginning_from_nothing_cannot() {
     world.go_on(&mut from_snapshot);
     assert!(from_snapshot.holds());
     assert!(!world.replay().holds());
+}
+
+/// The operator's clock steps back behind the end of a month that a head has closed.
+#[test]
+fn a_closed_month_stays_closed_when_the_clock_steps_back() {
+    let mut world = World::new();
+    let start = world.now;
+    world.access(1);
+    world.head();
+    world.now = month(202_611).end_secs() + GRACE_SECS;
+    world.access(2);
+    let closing = world.head();
+    assert_eq!(world.book.closed(), Some(month(202_611)));
+    world.now = start;
+    world.access(3);
+    world.head();
+    assert_eq!(world.book.closed(), Some(month(202_611)));
+    assert_eq!(world.book.closed_at(closing - 1), None);
+    assert_eq!(world.book.closed_at(closing), Some(month(202_611)));
+    let seen = world.replay();
+    let closed = |replay: &Replay| -> Vec<u64> {
+        let found = replay.findings().iter();
+        let found = found.filter(|found| found.kind == FindingKind::ClosedMonth);
+        found.map(|found| found.entry).collect()
+    };
+    assert_eq!(closed(&seen), [0; 0]);
+    assert!(
+        !seen
+            .findings()
+            .iter()
+            .any(|found| found.kind == FindingKind::Map)
+    );
+    // Dated back into the closed month: an auditor finds it, saved in between or not.
+    let row = world.row_at(RecordKind::Access, 4, start * 1000, month(202_611));
+    let late = world.push_row(&Leaf::Access(row.commitment()), row);
+    world.head();
+    let mut saved = Replay::parse(&seen.to_bytes()).unwrap();
+    world.go_on(&mut saved);
+    same(&world.replay(), &saved, &world);
+    assert_eq!(closed(&saved), [late]);
 }

@@ -1,0 +1,105 @@
+//! The door and the desk of people: signing in, the own space, the own identity.
+//!
+//! Every page works without a script; a script only adds passkeys and the check of a proof in the
+//! browser.
+
+mod identity;
+mod number;
+mod passkeys;
+mod sign_in;
+mod uses;
+pub mod visitor;
+mod words;
+
+pub use number::account_number;
+pub use passkeys::Passkeys;
+pub(crate) use sign_in::activation_place;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::serve::ServeError;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use kepil_accounts::Accounts;
+use kepil_ledger::error::in_one_line;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
+
+/// Everything a node holds for its people.
+#[derive(Debug)]
+pub struct People {
+    /// Accounts, sessions, powers.
+    pub accounts: Accounts,
+    /// Passkeys; none where the address of the node is no name, as passkeys are bound to one.
+    pub passkeys: Option<Passkeys>,
+    /// Cookies travel over TLS alone.
+    pub is_secure: bool,
+}
+
+impl People {
+    /// Opens what is kept of people.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(config: &Config) -> Result<Self, ServeError> {
+        let path = config.data_dir.join("accounts.db");
+        let made = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path);
+        made.map_err(|e| ServeError::Environment(format!("preparing {}: {e}", path.display())))?;
+        let accounts = Accounts::open(&path).map_err(|e| {
+            ServeError::Environment(format!("{}: {}", path.display(), in_one_line(&e)))
+        })?;
+        Ok(Self {
+            accounts,
+            passkeys: Passkeys::new(&config.public_url),
+            is_secure: config.public_url.starts_with("https://"),
+        })
+    }
+}
+
+/// The pages.
+pub fn router(app: Arc<App>) -> Router<Arc<App>> {
+    Router::new()
+        .route("/assets/passkey.js", get(passkeys::script))
+        .route("/{lang}/sign-in", get(sign_in::page))
+        .route("/{lang}/sign-in/secret", post(sign_in::by_secret))
+        .route(
+            "/{lang}/sign-in/passkey/start",
+            post(sign_in::passkey_start),
+        )
+        .route(
+            "/{lang}/sign-in/passkey/finish",
+            post(sign_in::passkey_finish),
+        )
+        .route(
+            "/{lang}/activate",
+            get(sign_in::activation).post(sign_in::activate),
+        )
+        .route("/{lang}/sign-out", post(sign_in::out))
+        .route("/{lang}/my/uses", get(uses::page))
+        .route("/{lang}/my/uses/{period}/proof", get(uses::proof))
+        .route("/{lang}/my/uses/{period}/{index}", get(uses::one))
+        .route(
+            "/{lang}/my/uses/{period}/{index}/receipt",
+            get(uses::receipt),
+        )
+        .route("/{lang}/my/identity", get(identity::page))
+        .route("/{lang}/my/identity/secret", post(identity::secret))
+        .route("/{lang}/my/identity/codes", post(identity::codes))
+        .route("/{lang}/my/identity/remove", post(identity::remove))
+        .route(
+            "/{lang}/my/identity/passkey/start",
+            post(identity::passkey_start),
+        )
+        .route(
+            "/{lang}/my/identity/passkey/finish",
+            post(identity::passkey_finish),
+        )
+        .route("/{lang}/my/identity/sessions", post(identity::end_session))
+        .layer(from_fn_with_state(app, visitor::from_here))
+}

@@ -1,0 +1,454 @@
+//! Who used my data: the list of a month, with the proof that it is complete.
+//!
+//! What the page shows is what the proof shows: the node makes the proof, checks it as the person
+//! would, and shows what came out. The person can take the same file along.
+
+use super::visitor::{Visitor, ours, with_accounts};
+use super::words::{Words, words};
+use crate::app::{App, Law};
+use crate::pages::{frame, lang_of};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kepil_chronicle::{ChronicleError, Opened};
+use kepil_identity::mandate::Right;
+use kepil_identity::standing::{NoStanding, Subject, check as standing};
+use kepil_ledger::completeness::{Expectation, OpenedEntry, Verified, check};
+use kepil_ledger::payload::PayloadKind;
+use kepil_ledger::period::Period;
+use kepil_ledger::policy::Policy;
+use kepil_terms::{Instant, Lang, Verdict};
+use maud::{Markup, html};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Greatest age of cosignatures that the page accepts, seconds: a quiet node signs every ten
+/// minutes.
+const MAX_AGE: u64 = 3600;
+
+/// Why there is no list to show.
+#[derive(Debug, thiserror::Error)]
+enum NoList {
+    #[error(transparent)]
+    Standing(#[from] NoStanding),
+    #[error("the log has not published anything yet")]
+    NotYet,
+    #[error("there is no list of that month")]
+    NoMonth,
+    #[error("the list does not check out: {0}")]
+    Unsound(&'static str),
+    #[error(transparent)]
+    Chronicle(ChronicleError),
+}
+
+/// Which month, and which rows of it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    #[serde(default)]
+    month: Option<String>,
+    #[serde(default)]
+    system: Option<String>,
+}
+
+/// A month's list, checked.
+struct List {
+    period: Period,
+    months: Vec<(Period, usize)>,
+    verified: Verified,
+}
+
+/// A day of the calendar of Kazakhstan, for ages and powers.
+fn today(app: &App) -> (kepil_terms::Day, u64) {
+    let now_ms = (app.wall)();
+    let now = Instant::from_ms(i64::try_from(now_ms).unwrap_or(i64::MAX));
+    (now.kz_day(), now_ms)
+}
+
+/// The subject of a visitor who may see the own uses.
+fn subject(app: &App, visitor: &Visitor) -> Result<String, NoStanding> {
+    let reference = visitor.account.holder.reference.as_str();
+    let own = Subject {
+        reference,
+        born: None,
+    };
+    standing(
+        &visitor.account,
+        &visitor.session,
+        Right::SeeUses,
+        own,
+        None,
+        today(app),
+    )?;
+    Ok(format!("person:{reference}"))
+}
+
+/// Makes the proof of a month and checks it as the person would.
+fn list(app: &App, visitor: &Visitor, wanted: Option<Period>) -> Result<List, NoList> {
+    let subject = subject(app, visitor)?;
+    let chronicle = &app.ledger.chronicle;
+    let person = chronicle.person(&subject).map_err(NoList::Chronicle)?;
+    let mut months = Vec::new();
+    for (period, _) in chronicle.book().months() {
+        let tag = person.tag(period);
+        let book = chronicle.book();
+        if book.is_enrolled(period, &tag).unwrap_or(false) {
+            let uses = book.entries(period, &tag).map_or(0, |uses| uses.len());
+            months.push((period, uses));
+        }
+    }
+    let newest = months.iter().rev().find(|(_, uses)| *uses > 0);
+    let newest = newest.or(months.last()).map(|(period, _)| *period);
+    let period = wanted.or(newest).ok_or(NoList::NoMonth)?;
+    let file = make(app, &subject, period)?;
+    let broken = |_| NoList::Unsound("policy");
+    let policy = std::fs::read(chronicle.public().join("policy")).unwrap_or_default();
+    let policy = Policy::parse(&policy).map_err(broken)?;
+    let anchor = chronicle.notices().anchor().cloned().unwrap_or_default();
+    let verified = check(
+        file.as_bytes(),
+        &Expectation {
+            person: &person,
+            period,
+            policy: &policy,
+            anchor: &anchor,
+            now: app.wall_secs(),
+            max_age: MAX_AGE,
+            memory: None,
+        },
+    )
+    .map_err(|fault| NoList::Unsound(fault.code.as_str()))?;
+    Ok(List {
+        period,
+        months,
+        verified,
+    })
+}
+
+fn make(app: &App, subject: &str, period: Period) -> Result<String, NoList> {
+    let now = (app.clock)() / 1000;
+    let made = app
+        .ledger
+        .chronicle
+        .prove(subject, period, Opened::All, now);
+    match made {
+        Ok(proof) => Ok(proof.to_string()),
+        Err(ChronicleError::NoList { .. }) => Err(NoList::NoMonth),
+        Err(ChronicleError::NotPublished) => Err(NoList::NotYet),
+        Err(error) => Err(NoList::Chronicle(error)),
+    }
+}
+
+/// The page that says why there is no list, and what to do.
+fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
+    let w = words(lang);
+    let (status, said) = match why {
+        NoList::Standing(NoStanding::Level | NoStanding::Over(_)) => {
+            (StatusCode::FORBIDDEN, w.surer)
+        }
+        NoList::Standing(NoStanding::OneFactor) => (StatusCode::FORBIDDEN, w.two_ways),
+        NoList::Standing(NoStanding::NotProofed) => (StatusCode::FORBIDDEN, w.not_proofed),
+        NoList::Standing(_) => (StatusCode::FORBIDDEN, w.not_yours),
+        NoList::NotYet => (StatusCode::SERVICE_UNAVAILABLE, w.not_yet_published),
+        NoList::NoMonth => (StatusCode::NOT_FOUND, w.no_month),
+        NoList::Unsound(_) | NoList::Chronicle(_) => {
+            let error: &dyn std::error::Error = why;
+            tracing::error!(error = %kepil_ledger::error::in_one_line(error), "a list cannot be shown");
+            (StatusCode::INTERNAL_SERVER_ERROR, w.list_broken)
+        }
+    };
+    let body = html! {
+        h1 { (w.uses) }
+        p.said role="alert" { (said) }
+        p { a href={"/" (lang.code()) "/my/identity"} { (w.identity) } }
+    };
+    (status, frame(app, lang, "/my/uses", w.uses, &body)).into_response()
+}
+
+fn period_of(text: &str) -> Option<Period> {
+    Period::new(text.parse().ok()?)
+}
+
+/// `GET /{lang}/my/uses`
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    Path(lang): Path<String>,
+    Query(wanted): Query<Wanted>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let month = wanted.month.as_deref().filter(|month| !month.is_empty());
+    let period = month.map(period_of);
+    if period == Some(None) {
+        return Ok(refusal(&app, lang, &NoList::NoMonth));
+    }
+    let period = period.flatten();
+    let found = with_accounts(&app, move |app| list(app, &visitor, period)).await?;
+    let list = match found {
+        Ok(list) => list,
+        Err(why) => return Ok(refusal(&app, lang, &why)),
+    };
+    let law = app.law.load_full();
+    let system = wanted.system.unwrap_or_default();
+    let body = timeline(&law, lang, &list, &system, &app);
+    Ok(frame(&app, lang, "/my/uses", words(lang).uses, &body).into_response())
+}
+
+fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Markup {
+    let w = words(lang);
+    let code = lang.code();
+    let found = &list.verified;
+    let number = list.period.number();
+    let mut systems: Vec<&str> = found
+        .opened
+        .iter()
+        .map(|e| e.payload.system.as_str())
+        .collect();
+    systems.sort_unstable();
+    systems.dedup();
+    let rows: Vec<&OpenedEntry> = found
+        .opened
+        .iter()
+        .rev()
+        .filter(|entry| entry.payload.kind != PayloadKind::Outcome)
+        .filter(|entry| system.is_empty() || entry.payload.system == system)
+        .collect();
+    let counters = app
+        .ledger
+        .chronicle
+        .notices()
+        .counters((app.clock)() / 1000);
+    html! {
+        h1 { (w.uses) }
+        p.lead { @if found.count == 0 { (w.nothing) } @else { (w.everything) } }
+        form.filter action={"/" (code) "/my/uses"} method="get" {
+            div { label for="month" { (w.month) }
+                select id="month" name="month" { @for (period, uses) in list.months.iter().rev() {
+                    option value=(period.number()) selected[*period == list.period] { (month_name(*period, w)) " (" (uses) ")" }
+                } } }
+            div { label for="system" { (w.system) }
+                select id="system" name="system" {
+                    option value="" { (w.all) }
+                    @for name in &systems { option value=(name) selected[*name == system] { (system_name(law, name)) } }
+                } }
+            button type="submit" { (w.show) }
+        }
+        ol.timeline { @for entry in &rows { li { (use_line(law, lang, number, entry, &found.opened)) } } }
+        section.proof aria-labelledby="proof" {
+            h2 id="proof" { (w.complete) }
+            p { (w.complete_says) " " strong { (at(found.complete_until)) } "." }
+            dl {
+                dt { (w.in_list) } dd { (found.count) }
+                dt { (w.shown) } dd { (found.shown) }
+                dt { (w.deferred) } dd { (found.deferred) }
+                dt { (w.withheld) } dd { (found.withheld) }
+                dt { (w.erased) } dd { (found.erased) }
+                dt { (w.sealed) } dd { (counters.sealed) " (" (w.overdue) ": " (counters.overdue) ")" }
+                dt { (w.cosigned) } dd { (at(found.cosigned_until)) }
+            }
+            p.soft { (w.server_word) }
+            p { a href={"/" (code) "/my/uses/" (number) "/proof"} { (w.take_proof) } }
+        }
+    }
+}
+
+/// What a line says: when, who, what for, and on which article.
+fn use_line(
+    law: &Law,
+    lang: Lang,
+    number: u32,
+    entry: &OpenedEntry,
+    all: &[OpenedEntry],
+) -> Markup {
+    let w = words(lang);
+    let p = &entry.payload;
+    let book = law.gate.book();
+    let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
+    let data: Vec<String> = p.categories.iter().map(|c| label("Category", c)).collect();
+    let outcome = all.iter().find(|other| {
+        other.payload.kind == PayloadKind::Outcome && other.payload.intent == Some(entry.index)
+    });
+    html! {
+        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(p.at_ms / 1000)) } }
+        p { strong { (label("Actor", &p.actor)) } " (" (system_name(law, &p.system)) ") · " (label("Action", &p.operation)) ": " @if data.is_empty() { "–" } @else { (data.join(", ")) } }
+        p { (w.purpose) ": " (label("Purpose", &p.purpose)) }
+        p { span.(p.verdict) { (crate::pages::verdict(verdict_of(&p.verdict), lang)) }
+            @if !p.grounds.is_empty() { " · " (w.basis) ": " @for (n, rule) in p.grounds.iter().enumerate() { @if n > 0 { ", " } (article(lang, rule)) } }
+            @if let Some(outcome) = outcome { " · " (outcome_word(w, &outcome.payload.outcome)) }
+            @if let Some(at) = p.sealed { " · " (w.was_sealed) " (" (at) ")" }
+        }
+        p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (entry.index)} { (w.more) span.away { " " (entry.index) } } }
+    }
+}
+
+fn article(lang: Lang, rule: &str) -> Markup {
+    let provision = rule
+        .rsplit_once('/')
+        .map_or(rule, |(provision, _)| provision);
+    let (act, number) = provision.split_once('#').unwrap_or((provision, ""));
+    html! { a href={"/" (lang.code()) "/law/" (act) "#p" (number)} { (provision) } }
+}
+
+fn outcome_word(w: &Words, outcome: &str) -> &'static str {
+    match outcome {
+        "released" => w.released,
+        "not_released" => w.not_released,
+        _ => w.unknown,
+    }
+}
+
+fn verdict_of(text: &str) -> Verdict {
+    match text {
+        "ok" => Verdict::Ok,
+        "human" => Verdict::Human,
+        _ => Verdict::Deny,
+    }
+}
+
+fn system_name(law: &Law, id: &str) -> String {
+    let system = law.register.system(id);
+    system.map_or_else(|| id.to_owned(), |system| system.name.clone())
+}
+
+fn month_name(period: Period, w: &Words) -> String {
+    let number = period.number();
+    let (year, month) = (number / 100, number % 100);
+    let names: Vec<&str> = w.months.split(' ').collect();
+    let name = usize::try_from(month)
+        .ok()
+        .and_then(|month| names.get(month.checked_sub(1)?));
+    format!("{} {year}", name.copied().unwrap_or_default())
+}
+
+/// A moment as people write it here: day, time, and the offset of Kazakhstan.
+fn at(secs: u64) -> String {
+    let ms = i64::try_from(secs.saturating_mul(1000)).unwrap_or(i64::MAX);
+    let text = Instant::from_ms(ms).to_rfc3339();
+    let (date, rest) = text.split_once('T').unwrap_or((&text, ""));
+    let time: String = rest.chars().take(5).collect();
+    let offset = rest.get(rest.len().saturating_sub(6)..).unwrap_or_default();
+    let parts: Vec<&str> = date.split('-').collect();
+    match parts.as_slice() {
+        [year, month, day] => format!("{day}.{month}.{year} {time} ({offset})"),
+        _ => text,
+    }
+}
+
+/// `GET /{lang}/my/uses/{period}/proof`
+pub(crate) async fn proof(
+    State(app): State<Arc<App>>,
+    Path((lang, period)): Path<(String, String)>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let Some(period) = period_of(&period) else {
+        return Ok(refusal(&app, lang, &NoList::NoMonth));
+    };
+    let made = with_accounts(&app, move |app| {
+        let subject = subject(app, &visitor)?;
+        make(app, &subject, period)
+    });
+    match made.await? {
+        Ok(file) => Ok(attachment(
+            "text/plain; charset=utf-8",
+            &format!("kepil-{}.tlog-proof", period.number()),
+            file,
+        )),
+        Err(why) => Ok(refusal(&app, lang, &why)),
+    }
+}
+
+fn attachment(kind: &'static str, name: &str, body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    (headers, body).into_response()
+}
+
+/// An entry of the visitor's own list.
+async fn own_entry(
+    app: &Arc<App>,
+    visitor: Visitor,
+    period: Option<Period>,
+    index: u64,
+) -> Result<Result<(List, OpenedEntry), NoList>, Response> {
+    with_accounts(app, move |app| {
+        let list = list(app, &visitor, Some(period.ok_or(NoList::NoMonth)?))?;
+        let entry = list
+            .verified
+            .opened
+            .iter()
+            .find(|entry| entry.index == index);
+        let entry = entry.cloned().ok_or(NoList::NoMonth)?;
+        Ok((list, entry))
+    })
+    .await
+}
+
+/// `GET /{lang}/my/uses/{period}/{index}`
+pub(crate) async fn one(
+    State(app): State<Arc<App>>,
+    Path((lang, period, index)): Path<(String, String, u64)>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let found = own_entry(&app, visitor, period_of(&period), index).await?;
+    let (list, entry) = match found {
+        Ok(found) => found,
+        Err(why) => return Ok(refusal(&app, lang, &why)),
+    };
+    let law = app.law.load_full();
+    let w = words(lang);
+    let number = list.period.number();
+    let record = kepil_chronicle::record_of(&entry.payload);
+    let scene = record.and_then(|record| law.gate.scene_of(&record).ok());
+    let decided = scene.map(|scene| law.gate.decide(scene));
+    let title = format!("{} {index}", w.one_use);
+    let code = lang.code();
+    let body = html! {
+        p { a href={"/" (code) "/my/uses?month=" (number)} { (w.back) } }
+        h1 { (title) }
+        div.timeline { (use_line(&law, lang, number, &entry, &list.verified.opened)) }
+        dl {
+            @if !entry.payload.fields.is_empty() { dt { (w.fields) } dd { (entry.payload.fields.join(", ")) } }
+            @if !entry.payload.official.is_empty() { dt { (w.official) } dd { (entry.payload.official) } }
+            @if !entry.payload.mandate.is_empty() { dt { (w.mandate) } dd { (entry.payload.mandate) } }
+            @if !entry.payload.cites.is_empty() { dt { (w.cited) } dd { (entry.payload.cites.join(", ")) } }
+            @if !entry.payload.order.is_empty() { dt { (w.order) } dd { (entry.payload.order) } }
+        }
+        @if let Some(decided) = &decided {
+            @let why = law.gate.explain(decided, lang, true);
+            h2 { (w.why) }
+            p { (why.summary) }
+            ul { @for ground in &why.grounds { li { strong { (ground.source) } ": " (ground.text) } } }
+            ul { @for reason in why.reasons.iter().filter(|reason| !reason.test.is_empty()) { li { strong { (reason.name) } ": " (reason.text) " (" (reason.source) ")" } } }
+        }
+        p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/receipt"} { (w.receipt) } }
+    };
+    let path = format!("/my/uses/{number}/{index}");
+    Ok(frame(&app, lang, &path, &title, &body).into_response())
+}
+
+/// `GET /{lang}/my/uses/{period}/{index}/receipt`
+pub(crate) async fn receipt(
+    State(app): State<Arc<App>>,
+    Path((lang, period, index)): Path<(String, String, u64)>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    match own_entry(&app, visitor, period_of(&period), index).await? {
+        Ok(_) => {
+            let receipt = app.ledger.chronicle.reader().receipt(index);
+            let receipt = receipt.map_err(|error| ours(&error))?;
+            Ok(attachment(
+                "application/json",
+                &format!("kepil-receipt-{index}.json"),
+                receipt.to_json(),
+            ))
+        }
+        Err(why) => Ok(refusal(&app, lang, &why)),
+    }
+}
