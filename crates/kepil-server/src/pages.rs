@@ -21,6 +21,7 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(language))
         .route("/assets/style.css", get(style))
+        .route("/assets/icon.svg", get(icon))
         .route("/{lang}", get(start::page))
         .route("/{lang}/law", get(law::list))
         .route("/{lang}/law/{act}", get(law::act))
@@ -52,6 +53,17 @@ async fn style() -> Response {
         .into_response()
 }
 
+async fn icon() -> Response {
+    (
+        [
+            (header::CONTENT_TYPE, "image/svg+xml"),
+            (header::CACHE_CONTROL, "max-age=86400"),
+        ],
+        include_str!("pages/icon.svg"),
+    )
+        .into_response()
+}
+
 /// The frame of every page: `path` is the address after the language.
 pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Markup) -> Markup {
     let w = words(lang);
@@ -62,6 +74,7 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · Kepil" }
+                link rel="icon" type="image/svg+xml" href="/assets/icon.svg";
                 link rel="stylesheet" href="/assets/style.css";
             }
             body {

@@ -6,6 +6,7 @@
 mod identity;
 #[cfg(feature = "demo")]
 pub mod invented;
+mod moment;
 mod number;
 mod passkeys;
 mod sign_in;

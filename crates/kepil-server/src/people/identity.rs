@@ -1,5 +1,6 @@
 //! My identity: the ways in, the sessions, what happened to the account, who acts for whom.
 
+use super::moment::at;
 use super::number::account_number;
 use super::passkeys::{Adding, CEREMONY_MS, CeremonyError};
 use super::sign_in::{Answer, broken};
@@ -20,7 +21,7 @@ use kepil_identity::mandate::Mandate;
 use kepil_identity::recovery::{COUNT, RecoveryCodes};
 use kepil_identity::secret::{SecretError, SecretHash};
 use kepil_identity::session::Session;
-use kepil_terms::{Instant, Lang};
+use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
@@ -41,11 +42,7 @@ enum Note<'a> {
 }
 
 fn when(ms: u64) -> String {
-    let text = Instant::from_ms(i64::try_from(ms).unwrap_or(i64::MAX)).to_rfc3339();
-    text.chars()
-        .take(16)
-        .map(|c| if c == 'T' { ' ' } else { c })
-        .collect()
+    at(ms / 1000)
 }
 
 /// `GET /{lang}/my/identity`

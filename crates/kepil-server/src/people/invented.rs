@@ -4,7 +4,6 @@
 //! without the feature `demo` does not have it.
 
 use super::visitor::{begin, with_accounts};
-use super::words::words;
 use super::{People, account_number};
 use crate::app::App;
 use crate::pages::lang_of;
@@ -23,6 +22,7 @@ use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::{Arc, PoisonError};
+use words::words;
 
 /// Why nobody was invented.
 #[derive(Debug, thiserror::Error)]
@@ -136,4 +136,11 @@ pub(super) async fn enter(
     let cookie = begin(&app, &account, Level::Two, &headers).await?;
     let to = Redirect::to(&format!("/{}/my/uses", lang.code()));
     Ok(([(header::SET_COOKIE, cookie)], to).into_response())
+}
+
+mod words {
+    words! {
+        by_click: "Demonstration: come in as", "Демонстрация: войти как", "Көрсетілім: кім болып кіру";
+        by_click_how: "These people are invented. This section exists in a demonstration only.", "Эти люди вымышлены. Этот раздел есть только в демонстрации.", "Бұл адамдар ойдан шығарылған. Бұл бөлім тек көрсетілімде бар.";
+    }
 }

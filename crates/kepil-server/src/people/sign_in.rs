@@ -1,5 +1,6 @@
 //! Signing in: a passkey, or a secret with a printed code; the first time with an activation code.
 
+use super::moment::at;
 use super::passkeys::{CEREMONY_MS, CeremonyError, Entering};
 use super::visitor::{account_of, begin, no_cookie, ours, random, visitor, with_accounts};
 use super::words::words;
@@ -14,7 +15,7 @@ use kepil_identity::account::{Account, Command, Event, Refusal};
 use kepil_identity::factor::{Factor, FactorKind};
 use kepil_identity::level::Level;
 use kepil_identity::secret::SecretHash;
-use kepil_terms::{Instant, Lang};
+use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -143,7 +144,7 @@ pub(crate) async fn by_secret(
             Ok((StatusCode::UNAUTHORIZED, page).into_response())
         }
         Attempt::Wait(until_ms) => {
-            let until = Instant::from_ms(i64::try_from(until_ms).unwrap_or(0)).to_rfc3339();
+            let until = at(until_ms.div_ceil(1000));
             let said = format!("{} {until}", words(lang).wait_until);
             let page = doors(&app, lang, &then, &number, Some(&said));
             let wait = until_ms

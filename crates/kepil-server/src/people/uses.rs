@@ -3,6 +3,7 @@
 //! What the page shows is what the proof shows: the node makes the proof, checks it as the person
 //! would, and shows what came out. The person can take the same file along.
 
+use super::moment::at;
 use super::visitor::{Visitor, ours, with_accounts};
 use super::words::{Words, words};
 use crate::app::{App, Law};
@@ -317,20 +318,6 @@ fn month_name(period: Period, w: &Words) -> String {
         .ok()
         .and_then(|month| names.get(month.checked_sub(1)?));
     format!("{} {year}", name.copied().unwrap_or_default())
-}
-
-/// A moment as people write it here: day, time, and the offset of Kazakhstan.
-fn at(secs: u64) -> String {
-    let ms = i64::try_from(secs.saturating_mul(1000)).unwrap_or(i64::MAX);
-    let text = Instant::from_ms(ms).to_rfc3339();
-    let (date, rest) = text.split_once('T').unwrap_or((&text, ""));
-    let time: String = rest.chars().take(5).collect();
-    let offset = rest.get(rest.len().saturating_sub(6)..).unwrap_or_default();
-    let parts: Vec<&str> = date.split('-').collect();
-    match parts.as_slice() {
-        [year, month, day] => format!("{day}.{month}.{year} {time} ({offset})"),
-        _ => text,
-    }
 }
 
 /// `GET /{lang}/my/uses/{period}/proof`

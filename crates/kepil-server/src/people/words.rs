@@ -3,8 +3,6 @@
 words! {
     sign_in: "Sign in", "Войти", "Кіру";
     sign_out: "Sign out", "Выйти", "Шығу";
-    by_click: "Demonstration: come in as", "Демонстрация: войти как", "Көрсетілім: кім болып кіру";
-    by_click_how: "These people are invented. This section exists in a demonstration only.", "Эти люди вымышлены. Этот раздел есть только в демонстрации.", "Бұл адамдар ойдан шығарылған. Бұл бөлім тек көрсетілімде бар.";
     by_passkey: "With a passkey", "Ключом доступа", "Кіру кілтімен";
     by_passkey_how: "A key on your own phone or computer. Your finger or face stays on your device.", "Ключ на вашем телефоне или компьютере. Отпечаток или лицо остаются на вашем устройстве.", "Телефоныңыздағы не компьютеріңіздегі кілт. Саусақ ізі не бет-жүзіңіз құрылғыңызда қалады.";
     passkey_script: "Passkeys need scripts in the browser. Every other way works without.", "Для ключей доступа нужны скрипты в браузере. Остальные способы работают без них.", "Кіру кілтіне браузерде скрипт қажет. Қалған тәсілдер онсыз жұмыс істейді.";
@@ -84,7 +82,7 @@ words! {
     more: "Details of entry", "Подробнее о записи", "Жазба туралы толығырақ";
     complete: "This list is complete", "Этот список полон", "Бұл тізім толық";
     complete_says: "Everything is here and nothing else, except what a court keeps sealed, up to", "Здесь всё и ничего лишнего, кроме того, что опечатал суд, по состоянию на", "Мұнда бәрі бар және артық ештеңе жоқ, сот мөрлегендерден басқа, мына уақытқа дейін:";
-    in_list: "In the list", "В списке", "Тізімде";
+    in_list: "In the list, uses and outcomes", "В списке: использования и исходы", "Тізімде: пайдалану мен нәтижелер";
     shown: "Shown", "Показано", "Көрсетілді";
     deferred: "Put off by a judge", "Отложено судьёй", "Судья кейінге қалдырған";
     withheld: "Withheld for another person's secrecy", "Скрыто ради тайны другого лица", "Басқа адамның құпиясы үшін жасырылған";

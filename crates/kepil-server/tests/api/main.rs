@@ -19,6 +19,8 @@ mod logs;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod repeats;

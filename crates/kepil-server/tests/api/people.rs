@@ -1,0 +1,396 @@
+//! People at the door: activation, secret and code, sessions, the own list, and who is kept out.
+
+use crate::support::{Node, Play, Reply, Stage, WALL_SECS, index};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+
+const SECRET: &str = "four calm words here";
+
+/// A browser without scripts: it keeps a cookie and says where its forms come from.
+struct Browser<'a> {
+    node: &'a Node,
+    cookie: String,
+}
+
+impl<'a> Browser<'a> {
+    fn new(node: &'a Node) -> Self {
+        Self {
+            node,
+            cookie: String::new(),
+        }
+    }
+
+    fn keep(&mut self, reply: Reply) -> Reply {
+        if let Some(set) = reply.header("set-cookie") {
+            assert!(set.contains("HttpOnly; SameSite=Lax"), "{set}");
+            self.cookie = set.split(';').next().unwrap().to_owned();
+        }
+        reply
+    }
+
+    fn get(&mut self, path: &str) -> Reply {
+        let reply = self
+            .node
+            .call("get", path)
+            .header("cookie", &self.cookie)
+            .send();
+        self.keep(reply)
+    }
+
+    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let call = self
+            .node
+            .call("post", path)
+            .header("cookie", &self.cookie)
+            .header("sec-fetch-site", "same-origin")
+            .body("application/x-www-form-urlencoded", form(fields).as_bytes());
+        let reply = call.send();
+        self.keep(reply)
+    }
+
+    fn to(&mut self, reply: &Reply) -> Reply {
+        assert_eq!(reply.status, 303, "{}", reply.text());
+        let place = reply.header("location").unwrap().to_owned();
+        self.get(&place)
+    }
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let encode = |text: &str| -> String {
+        text.bytes()
+            .map(|b| match b {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(b).to_string(),
+                b => format!("%{b:02X}"),
+            })
+            .collect()
+    };
+    let pairs: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    pairs.join("&")
+}
+
+/// Opens an account as a service centre does; number and activation code.
+fn open(node: &Node, reference: &str) -> (String, String) {
+    let order = json!({
+        "do": "open_account", "role": "citizen", "reference": reference,
+        "method": "document seen at a service centre",
+    });
+    let answer = node.operator(&order).ok();
+    let text = |key: &str| answer[key].as_str().unwrap().to_owned();
+    (text("number"), text("activation"))
+}
+
+/// The codes that a page shows once.
+fn codes(page: &str) -> Vec<String> {
+    let marked = page.split("<li><code>").skip(1);
+    marked
+        .map(|rest| rest.split("</code>").next().unwrap().to_owned())
+        .collect()
+}
+
+/// An account that is set up, and its printed codes.
+fn set_up(node: &Node, reference: &str) -> (String, Vec<String>) {
+    let (number, activation) = open(node, reference);
+    let mut browser = Browser::new(node);
+    let activated = browser.post(
+        "/en/activate",
+        &[("number", &number), ("code", &activation)],
+    );
+    let page = browser.to(&activated);
+    assert!(
+        page.text().contains("two independent ways"),
+        "{}",
+        page.text()
+    );
+    let set = browser.post("/en/my/identity/secret", &[("secret", SECRET)]);
+    browser.to(&set);
+    let printed = browser.post("/en/my/identity/codes", &[]);
+    assert_eq!(printed.status, 200, "{}", printed.text());
+    let codes = codes(&printed.text());
+    assert_eq!(codes.len(), 10);
+    (number, codes)
+}
+
+fn sign_in<'a>(node: &'a Node, number: &str, code: &str) -> (Browser<'a>, Reply) {
+    let mut browser = Browser::new(node);
+    let fields = [("number", number), ("secret", SECRET), ("code", code)];
+    let reply = browser.post("/en/sign-in/secret", &fields);
+    (browser, reply)
+}
+
+fn started() -> (tempfile::TempDir, Stage, Play, Node) {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    (dir, stage, play, node)
+}
+
+#[test]
+fn a_person_activates_sets_two_ways_and_sees_who_used_the_data() {
+    let (dir, stage, play, node) = started();
+    let used = index(&node.play(&stage, &play));
+    node.publish();
+    let (number, codes) = set_up(&node, &play.person);
+    let (mut browser, reply) = sign_in(&node, &number, &codes[0]);
+    let page = browser.to(&reply);
+    assert_eq!(page.status, 200, "{}", page.text());
+    let text = page.text();
+    assert!(text.contains("This list is complete"), "{text}");
+    let own = format!("/my/uses/202607/{used}");
+    assert!(text.contains(&own), "{text}");
+    let one = browser.get(&format!("/en{own}"));
+    assert!(
+        one.text().contains("Why it was decided so"),
+        "{}",
+        one.text()
+    );
+    assert_eq!(one.header("cache-control"), Some("no-store"));
+    let receipt = browser.get(&format!("/en{own}/receipt"));
+    let receipt = kepil_ledger::receipt::Receipt::from_json(&receipt.body).unwrap();
+    receipt.verify(&node.key()).unwrap();
+    let proof = browser.get("/en/my/uses/202607/proof");
+    assert!(
+        proof.text().starts_with("c2sp.org/tlog-proof@v1"),
+        "{}",
+        proof.text()
+    );
+    // In each language, and after a restart.
+    let cookie = browser.cookie.clone();
+    node.stop().unwrap();
+    let node = Node::start(dir.path(), &stage, &play);
+    node.publish();
+    let mut browser = Browser::new(&node);
+    browser.cookie = cookie;
+    for (lang, words) in [
+        ("ru", "Кто пользовался моими данными"),
+        ("kk", "Деректерімді кім пайдаланды"),
+    ] {
+        let page = browser.get(&format!("/{lang}/my/uses"));
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains(words));
+    }
+}
+
+#[test]
+fn nobody_gets_in_without_what_opens() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let mut stranger = Browser::new(&node);
+    for path in ["/en/my/uses", "/en/my/identity", "/en/my/uses/202607/proof"] {
+        let reply = stranger.get(path);
+        assert_eq!(reply.status, 303);
+        let to = format!("/en/sign-in?then={path}");
+        assert_eq!(reply.header("location"), Some(to.as_str()));
+    }
+    let mut tried = Vec::new();
+    for (number, secret, code) in [
+        (number.as_str(), "not the secret", codes[0].as_str()),
+        (&number, SECRET, "1-AAAAA-AAAAA-AAAAA-AA"),
+        ("00000-00000-000", SECRET, &codes[0]),
+        ("nonsense", SECRET, &codes[0]),
+    ] {
+        let fields = [("number", number), ("secret", secret), ("code", code)];
+        let reply = stranger.post("/en/sign-in/secret", &fields);
+        assert_eq!(reply.status, 401);
+        // What was typed is kept, but for secrets; the page says nothing about what was wrong.
+        let text = reply.text().replace(number, "");
+        assert!(!text.contains(secret) && !text.contains(code));
+        tried.push(text);
+    }
+    assert!(tried.iter().all(|text| *text == tried[0]));
+    // A code is good once.
+    let (_, first) = sign_in(&node, &number, &codes[1]);
+    assert_eq!(first.status, 303);
+    let (_, again) = sign_in(&node, &number, &codes[1]);
+    assert_eq!(again.status, 401);
+}
+
+#[test]
+fn guessing_gets_slow_and_the_wait_ends() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let mut stranger = Browser::new(&node);
+    let guess = [
+        ("number", number.as_str()),
+        ("secret", "a wrong guess"),
+        ("code", "1-A"),
+    ];
+    for _ in 0..3 {
+        assert_eq!(stranger.post("/en/sign-in/secret", &guess).status, 401);
+    }
+    let slow = stranger.post("/en/sign-in/secret", &guess);
+    assert_eq!((slow.status, slow.header("retry-after")), (429, Some("1")));
+    // Also who knows everything waits, and then comes in.
+    let (_, early) = sign_in(&node, &number, &codes[0]);
+    assert_eq!(early.status, 429);
+    node.wall.store(WALL_SECS + 2, Ordering::SeqCst);
+    let (_, late) = sign_in(&node, &number, &codes[0]);
+    assert_eq!(late.status, 303, "{}", late.text());
+}
+
+#[test]
+fn an_activation_code_is_good_once_and_for_a_week() {
+    let (_dir, _stage, play, node) = started();
+    let (number, code) = open(&node, &play.person);
+    let mut browser = Browser::new(&node);
+    let wrong = [("number", number.as_str()), ("code", "0000")];
+    assert_eq!(browser.post("/en/activate", &wrong).status, 401);
+    let right = [("number", number.as_str()), ("code", code.as_str())];
+    assert_eq!(browser.post("/en/activate", &right).status, 303);
+    assert_eq!(Browser::new(&node).post("/en/activate", &right).status, 401);
+    // Signed in by a code alone nobody sees a list.
+    let list = browser.get("/en/my/uses");
+    assert_eq!(list.status, 403);
+    let (number, code) = open(&node, "person-of-last-week");
+    node.wall.store(WALL_SECS + 7 * 24 * 3600, Ordering::SeqCst);
+    let late = [("number", number.as_str()), ("code", code.as_str())];
+    assert_eq!(Browser::new(&node).post("/en/activate", &late).status, 401);
+}
+
+#[test]
+fn other_pages_cannot_act_in_a_persons_name() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let (browser, _) = sign_in(&node, &number, &codes[0]);
+    let send = |headers: &[(&str, &str)]| {
+        let call = node.call("post", "/en/my/identity/secret");
+        let call = call.header("cookie", &browser.cookie);
+        let call = headers
+            .iter()
+            .fold(call, |call, (name, value)| call.header(name, value));
+        let body = form(&[("secret", "a secret of somebody else")]);
+        call.body("application/x-www-form-urlencoded", body.as_bytes())
+            .send()
+            .status
+    };
+    assert_eq!(send(&[("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(send(&[("sec-fetch-site", "same-site")]), 403);
+    assert_eq!(send(&[("origin", "https://evil.test")]), 403);
+    assert_eq!(send(&[("origin", "null")]), 403);
+    assert_eq!(send(&[]), 403);
+    let own = format!("http://{}", node.address);
+    assert_eq!(
+        send(&[("origin", &own)]),
+        303,
+        "an old browser says its origin"
+    );
+}
+
+#[test]
+fn a_person_sees_and_ends_sessions_and_keeps_two_ways() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let (mut phone, _) = sign_in(&node, &number, &codes[0]);
+    let (mut home, _) = sign_in(&node, &number, &codes[1]);
+    let page = home.get("/en/my/identity").text();
+    assert!(
+        page.contains(&number) && page.contains("Printed codes: 8"),
+        "{page}"
+    );
+    // The last two ways stay.
+    let factor = page.split("name=\"factor\" value=\"").nth(1).unwrap();
+    let factor = factor.split('"').next().unwrap();
+    let kept = home.post("/en/my/identity/remove", &[("factor", factor)]);
+    assert_eq!(kept.status, 422);
+    assert!(kept.text().contains("Two independent ways must be left"));
+    for nonsense in ["", "zz", &"0".repeat(32)] {
+        let reply = home.post("/en/my/identity/remove", &[("factor", nonsense)]);
+        assert_eq!(reply.status, 422, "{nonsense}");
+    }
+    for (weak, said) in [
+        ("short", "ten characters"),
+        ("aaaaaaaaaaaa", "over and over"),
+    ] {
+        let reply = home.post("/en/my/identity/secret", &[("secret", weak)]);
+        assert_eq!(reply.status, 422);
+        assert!(reply.text().contains(said));
+    }
+    let ended = home.post("/en/my/identity/sessions", &[("session", "others")]);
+    assert_eq!(ended.status, 303);
+    assert_eq!(phone.get("/en/my/identity").status, 303);
+    assert_eq!(home.get("/en/my/identity").status, 200);
+    let out = home.post("/en/sign-out", &[]);
+    assert_eq!(out.status, 303);
+    assert_eq!(home.get("/en/my/identity").status, 303);
+}
+
+#[test]
+fn a_session_that_nobody_uses_ends() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let (mut browser, _) = sign_in(&node, &number, &codes[0]);
+    node.wall.store(WALL_SECS + 3599, Ordering::SeqCst);
+    assert_eq!(browser.get("/en/my/identity").status, 200);
+    node.wall.store(WALL_SECS + 3599 + 3600, Ordering::SeqCst);
+    assert_eq!(browser.get("/en/my/identity").status, 303);
+}
+
+#[test]
+fn nobody_sees_an_entry_of_somebody_elses_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new();
+    let (mine, theirs) = (stage.play("C04").unwrap(), stage.play("C98").unwrap());
+    let node = Node::start(dir.path(), &stage, &mine);
+    node.play(&stage, &mine);
+    let strange = index(&node.play(&stage, &theirs));
+    node.publish();
+    let (number, codes) = set_up(&node, &mine.person);
+    let (mut browser, _) = sign_in(&node, &number, &codes[0]);
+    for path in [
+        format!("/en/my/uses/202607/{strange}"),
+        format!("/en/my/uses/202607/{strange}/receipt"),
+        "/en/my/uses/202607/999999".to_owned(),
+        "/en/my/uses/999913/proof".to_owned(),
+        "/en/my/uses?month=nonsense".to_owned(),
+        "/en/my/uses?month=190001".to_owned(),
+    ] {
+        assert_eq!(browser.get(&path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn pages_lead_nowhere_else_and_show_markup_as_text() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let mut browser = Browser::new(&node);
+    let page = browser.get("/en/sign-in?then=https://evil.test/");
+    assert!(page.text().contains("value=\"/en/my/uses\""));
+    let fields = [
+        ("number", number.as_str()),
+        ("secret", SECRET),
+        ("code", codes[0].as_str()),
+        ("then", "//evil.test/"),
+    ];
+    let reply = browser.post("/en/sign-in/secret", &fields);
+    assert_eq!(reply.header("location"), Some("/en/my/uses"));
+    let attack = "\"><script>alert(1)</script>";
+    let fields = [("number", attack), ("secret", "x"), ("code", "x")];
+    let page = Browser::new(&node).post("/en/sign-in/secret", &fields);
+    assert!(!page.text().contains("<script>alert"));
+    let filtered = browser.get("/en/my/uses?system=%22%3E%3Cscript%3Ealert(1)%3C/script%3E");
+    assert!(!filtered.text().contains("<script>alert"));
+}
+
+#[test]
+fn ceremonies_that_were_never_begun_or_make_no_sense_are_refused() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let (browser, _) = sign_in(&node, &number, &codes[0]);
+    let send = |path: &str, body: serde_json::Value| {
+        node.call("post", path)
+            .header("cookie", &browser.cookie)
+            .header("sec-fetch-site", "same-origin")
+            .json(&body)
+            .send()
+            .status
+    };
+    let nothing = json!({"ticket": "00", "credential": {}});
+    assert_eq!(send("/en/sign-in/passkey/finish", nothing.clone()), 400);
+    assert_eq!(send("/en/my/identity/passkey/finish", nothing), 400);
+    assert_eq!(
+        send("/en/sign-in/passkey/finish", json!({"ticket": 7})),
+        422
+    );
+}

@@ -1,0 +1,71 @@
+// A node with invented people, and a browser beside it.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** Starts the demonstration and waits until it serves; gives its address by name. */
+export async function startNode() {
+  const binary = process.env.KEPIL;
+  assert.ok(binary && existsSync(binary), "Set KEPIL to the path of the binary.");
+  const folder = await mkdtemp(join(tmpdir(), "kepil-people-"));
+  const port = await freePort();
+  const args = ["demo", "--dir", join(folder, "demo"), "--listen", `127.0.0.1:${port}`];
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const said = [];
+  await new Promise((done, failed) => {
+    child.once("exit", (code) => failed(new Error(`the demo ended with ${code}: ${said.join("\n")}`)));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      said.push(line);
+      if (line.startsWith("Serving")) done();
+    });
+  });
+  return {
+    base: `http://localhost:${port}`,
+    stop: async () => {
+      child.removeAllListeners("exit");
+      const ended = new Promise((done) => child.once("exit", done));
+      child.kill("SIGINT");
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function startBrowser() {
+  assert.ok(existsSync(executablePath), `There is no browser at ${executablePath}. Set CHROMIUM to the path of one.`);
+  return chromium.launch({
+    executablePath,
+    args: [
+      "--headless=new",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
+  });
+}
+
+/** Comes in as one of the invented people. */
+export async function comeIn(page, base, lang, person = "person-04") {
+  await page.goto(`${base}/${lang}/sign-in`);
+  await page.getByRole("button", { name: person, exact: true }).click();
+  await page.waitForURL(/\/my\/uses/);
+}

@@ -1,0 +1,156 @@
+// What people see: accessible, in three languages, on a small screen, without scripts, and small.
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { comeIn, startBrowser, startNode } from "./node.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const screens = process.env.SCREENS ?? "screens";
+const languages = ["kk", "ru", "en"];
+let node;
+let browser;
+
+before(async () => {
+  await mkdir(screens, { recursive: true });
+  node = await startNode();
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await node?.stop();
+});
+
+const places = (lang) => [
+  ["start", `/${lang}`],
+  ["sign-in", `/${lang}/sign-in`],
+  ["activate", `/${lang}/activate`],
+  ["ledger", `/${lang}/ledger`],
+  ["uses", `/${lang}/my/uses`],
+  ["nothing", `/${lang}/my/uses?month=202611`],
+  ["one", null],
+  ["identity", `/${lang}/my/identity`],
+];
+
+/** Opens a place; the page of one use is found through the list. */
+async function open(page, lang, [name, path]) {
+  if (path) return page.goto(node.base + path);
+  await page.goto(`${node.base}/${lang}/my/uses`);
+  await page.locator(".timeline a[href*='/my/uses/']").first().click();
+  await page.waitForURL(/\/my\/uses\/\d+\/\d+$/);
+  return name;
+}
+
+/** What axe finds wrong or cannot decide. */
+async function faults(page) {
+  // Evaluated beside the page, so that its content policy does not matter.
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const found = await globalThis.axe.run(document, { runOnly: tags });
+    const said = (kind) => (rule) => `${kind} ${rule.id}: ${rule.nodes.map((n) => n.target.join(" ")).join("; ")}`;
+    return [...found.violations.map(said("violation")), ...found.incomplete.map(said("incomplete"))];
+  });
+}
+
+/** How far the page scrolls sideways, and its smallest text in pixels. */
+async function measures(page) {
+  return page.evaluate(() => {
+    const root = document.documentElement;
+    const sizes = [...document.querySelectorAll("body *")]
+      .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
+      .filter((e) => e.getClientRects().length > 0)
+      .map((e) => parseFloat(getComputedStyle(e).fontSize));
+    return { over: root.scrollWidth - root.clientWidth, smallest: Math.min(...sizes) };
+  });
+}
+
+for (const lang of languages) {
+  test(`every page is accessible and fits, ${lang}`, async () => {
+    for (const width of [1280, 320]) {
+      const context = await browser.newContext({ viewport: { width, height: 800 } });
+      const page = await context.newPage();
+      for (const place of places(lang)) {
+        if (place[0] === "uses") await comeIn(page, node.base, lang);
+        await open(page, lang, place);
+        const where = `${place[0]} ${lang} ${width}`;
+        await page.screenshot({ path: `${screens}/${place[0]}-${lang}-${width}.png`, fullPage: true });
+        assert.equal(await page.locator("html").getAttribute("lang"), lang, where);
+        assert.deepEqual(await faults(page), [], where);
+        const { over, smallest } = await measures(page);
+        assert.equal(over, 0, `${where} scrolls sideways`);
+        assert.ok(smallest >= 12, `${where} has text of ${smallest} px`);
+        if (width === 320) {
+          // Twice the text, as a person sets it in the browser.
+          await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+          assert.equal((await measures(page)).over, 0, `${where} scrolls sideways at 200 % text`);
+        }
+      }
+      await context.close();
+    }
+  });
+
+  test(`everything but passkeys works with scripts off, ${lang}`, async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    await comeIn(page, node.base, lang);
+    assert.equal(await page.locator(".timeline li").count() > 0, true);
+    await page.locator("form.filter button").click();
+    await page.waitForURL(/month=/);
+    await page.goto(`${node.base}/${lang}/my/identity`);
+    assert.equal(await page.locator("form[data-passkey]").isVisible(), false);
+    await page.locator("form[action$='/codes'] button").click();
+    assert.equal(await page.locator(".codes li").count(), 10);
+    await page.locator("form[action$='/sign-out'] button").click();
+    await page.goto(`${node.base}/${lang}/my/uses`);
+    assert.match(page.url(), /sign-in/);
+    await context.close();
+  });
+}
+
+test("a cold page is small and asks nobody else", async () => {
+  for (const path of ["/kk", "/kk/sign-in", "/kk/my/uses", "/kk/my/identity"]) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    if (path.includes("/my/")) {
+      await comeIn(page, node.base, "kk");
+    }
+    const session = await context.newCDPSession(page);
+    await session.send("Network.enable");
+    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+    const asked = [];
+    let bytes = 0;
+    session.on("Network.requestWillBeSent", ({ request }) => asked.push(request.url));
+    session.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
+    await page.goto(node.base + path, { waitUntil: "networkidle" });
+    const own = asked.filter((url) => url.startsWith(node.base));
+    assert.deepEqual(asked, own, "nothing is asked of others");
+    const counted = own.filter((url) => !url.endsWith("/assets/icon.svg"));
+    assert.ok(counted.length <= 3, `${path}: ${counted}`);
+    assert.ok(bytes <= 30_000, `${path}: ${bytes} bytes`);
+    await context.close();
+  }
+});
+
+test("the keyboard leads through the page, and the first stop skips to the content", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${node.base}/en/sign-in`);
+  await page.keyboard.press("Tab");
+  const first = await page.evaluate(() => document.activeElement.getAttribute("href"));
+  assert.equal(first, "#main");
+  let last = -1;
+  for (let stops = 0; stops < 60; stops++) {
+    await page.keyboard.press("Tab");
+    const place = await page.evaluate(() => {
+      const all = [...document.querySelectorAll("*")];
+      const active = document.activeElement;
+      const { outlineStyle } = getComputedStyle(active);
+      return { at: all.indexOf(active), seen: outlineStyle !== "none", body: active === document.body };
+    });
+    if (place.body) return;
+    assert.ok(place.at > last, "the order of the keyboard is that of reading");
+    assert.ok(place.seen, "the focus can be seen");
+    last = place.at;
+  }
+});
