@@ -148,9 +148,9 @@ test("a passkey that was removed opens nothing", async () => {
   await comeIn(page, node.base, "en", "person-11");
   await add(page);
   await page.getByText("test phone").first().waitFor();
-  await page.getByRole("button", { name: "Remove: Passkey: test phone" }).click();
+  await page.getByRole("button", { name: /Remove.*test phone/ }).click();
   await page.waitForLoadState();
-  assert.equal(await page.getByRole("cell", { name: "Passkey: test phone" }).count(), 0);
+  assert.equal(await page.getByRole("cell", { name: /^Passkey: test phone/ }).count(), 0);
   await out(page);
   await enter(page);
   await page.waitForFunction(() => /did not work/.test(document.querySelector("form[data-passkey] [role=status]").textContent));

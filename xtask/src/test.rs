@@ -46,6 +46,9 @@ pub fn run(root: &Path) -> bool {
         run_reading(tests, |line| counts.read(line))
     });
     steps.run("the browser's verifier", || web::run(root, &mut counts));
+    steps.run_after(built, "the pages of people", || {
+        web::people(root, &beside("kepil"), &mut counts)
+    });
     for (name, args) in [
         ("the law: check", &["law", "check"][..]),
         ("the law: cases", &["law", "test"]),

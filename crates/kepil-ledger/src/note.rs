@@ -67,7 +67,7 @@ pub enum NoteError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// No signature line carries the key's name and id.
-    #[error("checking signatures: none is by `{name}`")]
+    #[error("checking signatures: none is by this key of `{name}`")]
     NotSigned {
         /// Name of the key.
         name: KeyName,

@@ -111,9 +111,19 @@ pub fn growth(source: &impl TileSource, key: &VerifyingKey, older: &Checkpoint) 
 /// Checks a receipt by itself and against the published log.
 #[must_use]
 pub fn receipt(source: &impl TileSource, key: &VerifyingKey, receipt: &Receipt) -> ReceiptReport {
+    receipt_over_keys(source, (key, key), receipt)
+}
+
+/// Checks a receipt by the log's key of its time, and against the log under its key of today.
+#[must_use]
+pub fn receipt_over_keys(
+    source: &impl TileSource,
+    (then, key): (&VerifyingKey, &VerifyingKey),
+    receipt: &Receipt,
+) -> ReceiptReport {
     let mut findings = Findings::default();
     let place = format!("receipt for entry {}", receipt.index());
-    let verified = match receipt.verify(key) {
+    let verified = match receipt.verify(then) {
         Ok(verified) => verified,
         Err(error) => {
             findings.add(

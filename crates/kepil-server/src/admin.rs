@@ -172,6 +172,12 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
             order,
         } => noticed(chronicle.extend(entry, month(until_month)?, &named(order)?)),
         Order::PersonKey { person } => {
+            // A typo would give a secret that looks right and opens nothing.
+            if !app.law.load().register.persons().contains(&person) {
+                return Err(Problem::bad_request(
+                    "no register of this node names this person; look at the reference",
+                ));
+            }
             let person = chronicle
                 .keys()
                 .person(&format!("person:{person}"))

@@ -98,6 +98,12 @@ impl Quorum {
         *next = Some(Arc::new(key));
     }
 
+    /// True when the policy names a key of the log.
+    #[must_use]
+    pub fn believes(&self, key: &VerifyingKey) -> bool {
+        self.policy.logs().iter().any(|log| log.key == *key)
+    }
+
     /// The witness inside the node.
     #[must_use]
     pub fn own_witness(&self) -> Option<&Witness> {

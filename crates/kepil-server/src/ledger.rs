@@ -102,16 +102,18 @@ fn failed(e: impl std::error::Error) -> ServeError {
     ServeError::Ledger(said)
 }
 
+/// Where the keys of persons and rows lie.
+fn keys_folder(config: &Config) -> PathBuf {
+    let own = config.ledger.keys_dir.clone();
+    own.unwrap_or_else(|| config.data_dir.join("keys"))
+}
+
 /// Opens the key store of a configuration.
 ///
 /// # Errors
 /// When it cannot be opened; an old copy cannot be, by design.
 pub fn open_keys(config: &Config) -> Result<KeyStore, ServeError> {
-    let folder = config
-        .ledger
-        .keys_dir
-        .clone()
-        .unwrap_or_else(|| config.data_dir.join("keys"));
+    let folder = keys_folder(config);
     let root = config
         .ledger
         .root_key
@@ -131,6 +133,25 @@ pub fn open_keys(config: &Config) -> Result<KeyStore, ServeError> {
 /// # Errors
 /// When log or keys are broken, or the node runs.
 pub fn open_chronicle(config: &Config, clock: &Clock) -> Result<Chronicle, ServeError> {
+    let data = config.data_dir.display();
+    if !folder(config).join("segments").exists() {
+        return Err(ServeError::Ledger(format!(
+            "{data} is not the data folder of a node"
+        )));
+    }
+    for (path, what) in [
+        (keys_folder(config), "keys"),
+        (config.data_dir.join("log.key"), "the log's key"),
+        (config.data_dir.join("gate.key"), "the gate's key"),
+    ] {
+        if !path.exists() {
+            return Err(ServeError::Ledger(format!(
+                "{} is not there, and without {what} no row of this log can be read; put it back, or look at what is \
+                 public with `kepil store rebuild {data} --without-keys --replace` and `kepil ledger verify {data}`",
+                path.display()
+            )));
+        }
+    }
     let keys = Arc::new(open_keys(config)?);
     let log_key = key_file(&config.data_dir.join("log.key"))?;
     let gate_key = key_file(&config.data_dir.join("gate.key"))?;
@@ -164,13 +185,7 @@ impl Ledger {
         clock: &Clock,
         wall: &Clock,
     ) -> Result<Self, ServeError> {
-        let keys = Arc::new(open_keys(config)?);
-        let log_key = key_file(&config.data_dir.join("log.key"))?;
-        let gate_key = key_file(&config.data_dir.join("gate.key"))?;
         let origin = origin(config)?;
-        let signer = Signer::from_seed(origin.clone(), log_key.seed());
-        let own = signer.verifying_key().clone();
-
         let public = folder(config).join("log");
         let stamper = Stamper::new(&config.ledger, &public).map_err(ServeError::Ledger)?;
 
@@ -179,11 +194,20 @@ impl Ledger {
         if has_log && !folder.exists() {
             return Err(ServeError::Ledger(format!(
                 "there is a log, and {} with the memory of the witness inside the node is gone: this looks like a \
-                 restored copy. Going on from a copy would fork the log. Read it with `kepil replay` or `kepil \
-                 ledger`, and begin a new log under another public_url",
-                folder.display()
+                 restored copy. Going on from a copy would fork the log. Read it with `kepil replay`, which needs \
+                 the keys, or, after `kepil store rebuild {} --without-keys --replace`, with `kepil ledger`, and \
+                 begin a new log under another public_url",
+                folder.display(),
+                config.data_dir.display()
             )));
         }
+        // Nothing is written before it is known that this node may go on.
+        let keys = Arc::new(open_keys(config)?);
+        let log_key = key_file(&config.data_dir.join("log.key"))?;
+        let gate_key = key_file(&config.data_dir.join("gate.key"))?;
+        let signer = Signer::from_seed(origin.clone(), log_key.seed());
+        let own = signer.verifying_key().clone();
+
         let witness_name = KeyName::new(&format!("{origin}-witness")).map_err(failed)?;
         let next = rotation::waiting(config, &origin)?;
         let next = next.as_ref().map(Signer::verifying_key);

@@ -48,8 +48,20 @@ pub enum RotationError {
         /// Unix seconds.
         from: u64,
     },
+    /// The operator's policy would not believe it.
+    #[error(
+        "the policy this node was started with does not name the new key, so nothing could be published under it alone: add the line `log {key}` to {file}, and start the node anew"
+    )]
+    NotInPolicy {
+        /// The key.
+        key: String,
+        /// The policy.
+        file: String,
+    },
     /// No checkpoint shows the new key yet.
-    #[error("the last published checkpoint does not carry the new key's signature yet")]
+    #[error(
+        "the last published checkpoint does not carry the new key's signature yet; a quiet log publishes one every ten minutes"
+    )]
     NotShown,
     /// The announcement could not be recorded.
     #[error(transparent)]
@@ -137,6 +149,11 @@ pub fn announce(
         .anchor()
         .cloned()
         .unwrap_or_default();
+    // The list keeps the keys there were, for whoever reads what was signed then.
+    if anchor.next_log_keys.is_empty() {
+        let own = ledger.chronicle.log_key();
+        anchor.next_log_keys.extend(own.map(|own| (0, own)));
+    }
     anchor.next_log_keys.push((from, key.clone()));
     let policy = policy_with(ledger, config, &key);
     if let Some(policy) = &policy {
@@ -165,6 +182,14 @@ pub fn retire(ledger: &Ledger, config: &Config, now: u64) -> Result<VerifyingKey
         return Err(RotationError::TooEarly { from: next.from });
     }
     let key = next.signer.verifying_key();
+    if let Some(file) = &config.ledger.policy
+        && !ledger.quorum.believes(key)
+    {
+        return Err(RotationError::NotInPolicy {
+            key: key.to_string(),
+            file: file.display().to_string(),
+        });
+    }
     let shown = ledger.chronicle.head().and_then(|head| head.checkpoint);
     let shown = shown.and_then(|text| checkpoint::parse(text.as_bytes()).ok());
     if shown.is_none_or(|signed| signed.verify(key).is_err()) {

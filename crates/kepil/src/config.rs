@@ -2,6 +2,7 @@
 
 use crate::exit::{Failure, environment, input};
 use clap::Subcommand;
+use kepil_ledger::policy::Policy;
 use kepil_server::config::{Config as NodeConfig, DOCUMENTED};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,26 @@ pub fn run(command: &Config, json: bool) -> Result<(), Failure> {
         Config::Check { file } => {
             let config = read(file)?;
             let law = kepil_server::serve::load_law(&config).map_err(input)?;
+            let named = [
+                ("ledger.policy", &config.ledger.policy),
+                (
+                    "ledger.timestamp_certificates",
+                    &config.ledger.timestamp_certificates,
+                ),
+            ];
+            for (key, path) in named {
+                if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
+                    return Err(input(format!(
+                        "`{key}` names {}, which is not a file",
+                        path.display()
+                    )));
+                }
+            }
+            if let Some(path) = &config.ledger.policy {
+                let text = std::fs::read(path)
+                    .map_err(|e| environment(format!("reading {}: {e}", path.display())))?;
+                Policy::parse(&text).map_err(|e| input(format!("{}: {e}", path.display())))?;
+            }
             let warnings = config.warnings();
             let systems = law.register.systems().count();
             if json {

@@ -107,7 +107,14 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         let persons = stage.persons();
         let lang = args.lang;
         let base = url.clone();
-        let turn = Arc::clone(&story);
+        let (turned, with) = (Arc::clone(&story), Arc::clone(&app));
+        // A node enrols everybody when a month begins; the story leaps into months.
+        let turn = move |at_ms: u64| {
+            turned.store(at_ms, Ordering::SeqCst);
+            if let Err(error) = with.enrol() {
+                tracing::warn!(%error, "enrolling the invented people");
+            }
+        };
         let played = tokio::task::spawn_blocking(move || play::play(&stage, &base, &turn, lang, json)).await.map_err(environment)??;
         story.store(system_clock()(), Ordering::SeqCst);
         let chronicle = Arc::clone(&app.ledger.chronicle);

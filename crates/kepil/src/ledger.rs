@@ -5,11 +5,12 @@ mod timestamp;
 use crate::client::Client;
 use crate::exit::{Failure, environment, input};
 use clap::Subcommand;
-use kepil_ledger::checkpoint;
+use kepil_ledger::checkpoint::{self, SignedCheckpoint};
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::receipt::Receipt;
 use kepil_ledger::tile::TileSource;
-use kepil_ledger::verify;
+use kepil_ledger::verify::{self, CHECKPOINT_PATH, FindingKind};
 use kepil_store::source::DirSource;
 use std::path::{Path, PathBuf};
 
@@ -54,19 +55,32 @@ pub enum Ledger {
 #[derive(Debug, clap::Args)]
 pub struct KeyArg {
     /// The log's public key (vkey), got from somebody you trust; without it the key that the place
-    /// itself names is used, which proves less.
+    /// itself names is used, which proves less. May be repeated for a log that changed its key.
     #[arg(long, value_name = "VKEY")]
-    key: Option<String>,
+    key: Vec<String>,
 }
 
 impl KeyArg {
-    /// The key, where one was given.
-    fn given(&self) -> Option<Result<VerifyingKey, Failure>> {
-        let text = self.key.as_ref()?;
-        let key = VerifyingKey::parse(text.trim());
-        Some(key.map_err(|e| input(format!("the log's key: {e}"))))
+    /// The keys that were given.
+    fn given(&self) -> Result<Vec<VerifyingKey>, Failure> {
+        let keys = self.key.iter().map(|text| parse_key(text));
+        keys.collect()
     }
 }
+
+fn parse_key(text: &str) -> Result<VerifyingKey, Failure> {
+    VerifyingKey::parse(text.trim()).map_err(|e| input(format!("the log's key: {e}")))
+}
+
+/// The first key that a checkpoint is signed by; the first of all if it is by none.
+fn signer_of<'a>(signed: &SignedCheckpoint, keys: &'a [VerifyingKey]) -> Option<&'a VerifyingKey> {
+    let by = keys.iter().find(|key| signed.verify(key).is_ok());
+    by.or(keys.first())
+}
+
+/// What to do about a signature by a key that was not given.
+const OTHER_KEY: &str =
+    "if the log has changed its key, give the key of that time as well: --key may be repeated";
 
 enum Place {
     Folder(DirSource, PathBuf),
@@ -91,11 +105,14 @@ impl Place {
         Place::Folder(DirSource::new(&log), log)
     }
 
-    fn key(&self, given: &KeyArg) -> Result<VerifyingKey, Failure> {
-        let text = match (&given.key, self) {
-            (Some(k), _) => k.clone(),
-            (None, Place::Node(c)) => c.text("/log/key")?,
-            (None, Place::Folder(_, log)) => {
+    fn keys(&self, given: &KeyArg) -> Result<Vec<VerifyingKey>, Failure> {
+        let given = given.given()?;
+        if !given.is_empty() {
+            return Ok(given);
+        }
+        let text = match self {
+            Place::Node(c) => c.text("/log/key")?,
+            Place::Folder(_, log) => {
                 let path = log.join("key");
                 std::fs::read_to_string(&path).map_err(|e| {
                     environment(format!(
@@ -105,7 +122,19 @@ impl Place {
                 })?
             }
         };
-        VerifyingKey::parse(text.trim()).map_err(|e| input(format!("the log's key: {e}")))
+        Ok(vec![parse_key(&text)?])
+    }
+
+    /// The key of these that today's checkpoint is signed by.
+    fn key(&self, given: &KeyArg) -> Result<VerifyingKey, Failure> {
+        let keys = self.keys(given)?;
+        let text = self.read(CHECKPOINT_PATH).map_err(said)?;
+        let signed = text.and_then(|text| checkpoint::parse(&text).ok());
+        let key = match &signed {
+            Some(signed) => signer_of(signed, &keys),
+            None => keys.first(),
+        };
+        key.cloned().ok_or_else(|| input("no key was given"))
     }
 }
 
@@ -184,22 +213,42 @@ fn head(place: &str, key: &KeyArg, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Result<(), Failure> {
+fn verify_all(
+    place: &str,
+    given: &KeyArg,
+    since: Option<&Path>,
+    json: bool,
+) -> Result<(), Failure> {
     let place = Place::new(place);
-    let key = place.key(key)?;
+    let key = place.key(given)?;
     let older = match since {
         None => None,
         Some(f) => {
             let bytes = std::fs::read(f)
                 .map_err(|e| environment(format!("reading {}: {e}", f.display())))?;
-            let signed = checkpoint::parse(&bytes).map_err(input)?;
-            Some(signed.verify(&key).map_err(input)?.clone())
+            let signed = checkpoint::parse(&bytes).map_err(|e| input(in_one_line(&e)))?;
+            let keys = place.keys(given)?;
+            let by = signer_of(&signed, &keys).unwrap_or(&key);
+            let older = signed.verify(by);
+            Some(
+                older
+                    .map_err(|e| {
+                        input(format!("{}: {}; {OTHER_KEY}", f.display(), in_one_line(&e)))
+                    })?
+                    .clone(),
+            )
         }
     };
     let watched = Watched::new(&place);
     let report = verify::rebuild(&watched, &key, older.as_ref());
     watched.bar.finish_and_clear();
     let good = report.findings.is_empty() && report.signed.is_some();
+    // A network that fails is no fault of the log.
+    let is_out_of_reach = !good
+        && report
+            .findings
+            .iter()
+            .all(|f| f.kind == FindingKind::Unreadable);
     if json {
         crate::out!("{}", serde_json::to_string(&report).map_err(input)?);
     } else {
@@ -221,11 +270,17 @@ fn verify_all(place: &str, key: &KeyArg, since: Option<&Path>, json: bool) -> Re
                     ""
                 }
             );
+        } else if is_out_of_reach {
+            crate::out!("The log could not be read, so nothing is said about it.");
         } else {
             crate::out!("The log does NOT hold.");
         }
     }
-    if good { Ok(()) } else { Err(Failure::Finding) }
+    match good {
+        true => Ok(()),
+        false if is_out_of_reach => Err(environment("the log could not be read")),
+        false => Err(Failure::Finding),
+    }
 }
 
 fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(), Failure> {
@@ -238,28 +293,27 @@ fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(
         Some(v) => v.to_string().into_bytes(),
         None => bytes,
     };
-    let receipt =
-        Receipt::from_json(&bytes).map_err(|e| input(format!("{}: {e}", file.display())))?;
+    let receipt = Receipt::from_json(&bytes)
+        .map_err(|e| input(format!("{}: {}", file.display(), in_one_line(&e))))?;
     let place = log.map(Place::new);
-    let key = match (&place, &key.key) {
-        (Some(p), _) => p.key(key)?,
-        (None, Some(k)) => {
-            VerifyingKey::parse(k).map_err(|e| input(format!("the log's key: {e}")))?
-        }
-        (None, None) => {
-            return Err(input(
-                "give the log's key with --key, or the log with --log",
-            ));
-        }
+    let keys = match &place {
+        Some(place) => place.keys(key)?,
+        None => key.given()?,
     };
-    let verified = match receipt.verify(&key) {
+    // The key of the receipt's time, and that of today's checkpoint.
+    let then = keys.iter().find(|key| receipt.verify(key).is_ok());
+    let Some(then) = then.or(keys.first()) else {
+        return Err(input(
+            "give the log's key with --key, or the log with --log",
+        ));
+    };
+    let today = place.as_ref().map(|place| place.key(key)).transpose()?;
+    let verified = match receipt.verify(then) {
         Ok(v) => v,
         Err(e) => {
+            let e = format!("{}; {OTHER_KEY}", in_one_line(&e));
             if json {
-                crate::out!(
-                    "{}",
-                    serde_json::json!({"valid": false, "why": e.to_string()})
-                );
+                crate::out!("{}", serde_json::json!({"valid": false, "why": e}));
             } else {
                 crate::out!("The receipt does NOT hold: {e}");
             }
@@ -269,7 +323,10 @@ fn receipt(file: &Path, key: &KeyArg, log: Option<&str>, json: bool) -> Result<(
     let record = receipt
         .record()
         .map(|r| String::from_utf8_lossy(r).into_owned());
-    let in_log = place.as_ref().map(|p| verify::receipt(p, &key, &receipt));
+    let in_log = place
+        .as_ref()
+        .zip(today.as_ref())
+        .map(|(p, today)| verify::receipt_over_keys(p, (then, today), &receipt));
     if json {
         crate::out!(
             "{}",

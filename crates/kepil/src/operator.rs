@@ -130,6 +130,12 @@ pub enum Operator {
     },
 }
 
+/// A moment, for people.
+fn day(secs: u64) -> String {
+    let ms = i64::try_from(secs.saturating_mul(1000)).unwrap_or(i64::MAX);
+    kepil_terms::Instant::from_ms(ms).to_rfc3339()
+}
+
 /// Unix seconds of a day or an instant.
 fn moment(text: &str) -> Result<u64, String> {
     let instant = kepil_terms::instant::day_or_instant(text).map_err(|e| e.to_string())?;
@@ -230,8 +236,8 @@ pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
     } else if let Some(key) = answer.get("log_key").and_then(Value::as_str) {
         match number("from") {
             Some(from) => crate::out!(
-                "Announced in the log. From {from} (Unix seconds) on both keys sign. Give everybody this line of the \
-                 policy before that:\nlog {key}"
+                "Announced in the log. From {} on both keys sign. Give everybody this line of the policy before that:\nlog {key}",
+                day(from)
             ),
             None => crate::out!(
                 "The new key signs alone once the node has been started anew:\nlog {key}"

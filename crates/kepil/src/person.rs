@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::exit::{Failure, environment, input};
 use clap::Subcommand;
 use kepil_ledger::anchor::Anchor;
-use kepil_ledger::completeness::{Expectation, Memory, Verified, check};
+use kepil_ledger::completeness::{Expectation, FaultCode, Memory, Verified, check};
 use kepil_ledger::entry::Commitment;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::period::Period;
@@ -45,9 +45,9 @@ pub struct Own {
     /// File with the own secret: 64 hexadecimal digits.
     #[arg(long, value_name = "FILE")]
     secret: PathBuf,
-    /// The month, such as 202611; this month if left out.
-    #[arg(long)]
-    period: Option<u32>,
+    /// The month, such as 202611 or 2026-11; this month if left out.
+    #[arg(long, value_parser = month)]
+    period: Option<Period>,
     /// Policy (C2SP tlog-policy) from somebody you trust; without it the node's own is used, which
     /// proves less.
     #[arg(long, value_name = "FILE")]
@@ -61,6 +61,13 @@ pub struct Own {
     /// Seconds for which the witnesses' signatures stay fresh.
     #[arg(long, default_value_t = 3600)]
     max_age: u64,
+}
+
+/// A month as people write it.
+fn month(text: &str) -> Result<Period, String> {
+    let number = text.replacen('-', "", 1).parse().ok();
+    let period = number.and_then(Period::new);
+    period.ok_or_else(|| "a month is written as 202611 or 2026-11".to_owned())
 }
 
 pub fn run(command: &Person, json: bool) -> Result<(), Failure> {
@@ -105,7 +112,15 @@ fn list(
     let time = now().to_string();
     let code = kepil_server::my::code(keys.request_key(), &path, &time);
     let header = format!("Kepil-Person subject=\"{person}\", time=\"{time}\", mac=\"{code}\"");
-    let proof = client.bytes(&path, &header)?;
+    let proof = client.bytes(&path, &header).map_err(|failure| match failure {
+        Failure::Environment(said) if said.contains("401") => {
+            input("the node does not know this person with this secret; look at both")
+        }
+        Failure::Environment(said) if said.contains("404") => input(format!(
+            "there is no list of {period} for this person: in no register and in no entry of that month"
+        )),
+        other => other,
+    })?;
     if let Some(file) = save {
         std::fs::write(file, &proof)
             .map_err(|e| environment(format!("writing {}: {e}", file.display())))?;
@@ -123,11 +138,7 @@ fn list(
 
 impl Own {
     fn month(&self) -> Result<Period, Failure> {
-        match self.period {
-            None => Ok(Period::of_secs(now())),
-            Some(number) => Period::new(number)
-                .ok_or_else(|| input("a month is written as a number such as 202611")),
-        }
+        Ok(self.period.unwrap_or_else(|| Period::of_secs(now())))
     }
 
     fn remembered(&self, period: Period) -> Option<PathBuf> {
@@ -227,7 +238,16 @@ fn report(
                 if let Some(index) = fault.entry {
                     crate::out!("It concerns entry {index}.");
                 }
-                crate::out!("Keep the proof file: it is signed evidence.");
+                match fault.code {
+                    FaultCode::Malformed => {}
+                    FaultCode::Stale => crate::out!(
+                        "A proof that was kept gets old: --max-age says how many seconds are good enough."
+                    ),
+                    _ => crate::out!(
+                        "Look first whether the month ({period}), the secret, the policy and the anchor are those of \
+                         this file. If they are, keep it: it is signed evidence."
+                    ),
+                }
             }
             Err(Failure::Finding)
         }

@@ -161,7 +161,8 @@ fn replay(
         crate::out!("{same} decisions: {by}. {different} come out otherwise.");
         if other > 0 {
             crate::out!(
-                "{other} were decided under another pack than the one loaded; load that one to replay them."
+                "{other} were decided under another pack than the one loaded; load that one to replay them (of a demo: \
+                 --danger-assumed-law)."
             );
         }
         if erased > 0 {

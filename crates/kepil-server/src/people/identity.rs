@@ -496,7 +496,7 @@ pub(crate) async fn passkey_finish(
         }
         Err(NotAdded::Tell(TellError::Store(error))) => Err(ours(&error)),
         Err(error) => {
-            tracing::info!(error = %kepil_ledger::error::in_one_line(&error), "a passkey was not added");
+            tracing::warn!(error = %kepil_ledger::error::in_one_line(&error), "a passkey was not added");
             Err(broken("the passkey was not added"))
         }
     }

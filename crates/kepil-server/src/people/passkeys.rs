@@ -2,6 +2,8 @@
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kepil_identity::id::AccountId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,11 +135,9 @@ impl Passkeys {
     pub fn who(&self, answer: &Value) -> Result<(AccountId, String), CeremonyError> {
         let answer: PublicKeyCredential = serde_json::from_value(answer.clone())?;
         let (handle, credential) = self.0.identify_discoverable_authentication(&answer)?;
-        let credential = serde_json::to_value(CredentialID::from(credential.to_vec()))?;
-        let credential = credential.as_str().map(str::to_owned);
         Ok((
             AccountId::new(*handle.as_bytes()),
-            credential.ok_or(CeremonyError::Other)?,
+            URL_SAFE_NO_PAD.encode(credential),
         ))
     }
 
@@ -168,10 +168,8 @@ impl Passkeys {
 }
 
 fn kept(passkey: &Passkey) -> Result<Kept, CeremonyError> {
-    let credential = serde_json::to_value(passkey.cred_id())?;
-    let credential = credential.as_str().map(str::to_owned);
     Ok(Kept {
-        credential: credential.ok_or(CeremonyError::Other)?,
+        credential: URL_SAFE_NO_PAD.encode(passkey.cred_id()),
         stored: serde_json::to_string(passkey)?,
     })
 }

@@ -60,7 +60,10 @@ fn both_keys_sign_in_the_overlap_and_then_the_new_one_alone() {
     assert_eq!(signed_by(&node, &[&old, &new]), [true, false]);
     let during = policy(&node);
     let anchor = Anchor::parse(&node.get("/log/anchor").text()).unwrap();
-    assert_eq!(anchor.next_log_keys, [(from, new.clone())]);
+    assert_eq!(
+        anchor.next_log_keys,
+        [(0, old.clone()), (from, new.clone())]
+    );
     assert_eq!(node.app.ledger.chronicle.notices().anchor(), Some(&anchor));
     // Nothing is retired before anybody could see the new key.
     let early = node.operator(&json!({"do": "retire_log_key"}));
@@ -112,7 +115,7 @@ fn both_keys_sign_in_the_overlap_and_then_the_new_one_alone() {
     assert!(report.is_sound(), "{:?}", report.findings);
     // The log goes on naming the key, for whoever knew only the first one.
     let anchor = Anchor::parse(&node.get("/log/anchor").text()).unwrap();
-    assert_eq!(anchor.next_log_keys, [(from, new)]);
+    assert_eq!(anchor.next_log_keys, [(0, old), (from, new)]);
     let second = announce(&node, from + 240);
     let anchor = Anchor::parse(&node.get("/log/anchor").text()).unwrap();
     assert_eq!(anchor.next_log_keys.last(), Some(&(from + 240, second)));

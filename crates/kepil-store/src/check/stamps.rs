@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kepil_ledger::anchor::Anchor;
 use kepil_ledger::checkpoint;
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::hash::Hash;
@@ -24,6 +25,8 @@ const FOLDER: &str = "log";
 pub(super) struct Stamped {
     folder: PathBuf,
     roots: BTreeMap<u64, Option<Hash>>,
+    /// Keys that the log says it had.
+    keys: Vec<VerifyingKey>,
 }
 
 impl Stamped {
@@ -36,9 +39,13 @@ impl Stamped {
             StampPath::Checkpoint(size) => Some((size, None)),
             _ => None,
         });
+        let anchor = fs::read_to_string(folder.join(FOLDER).join("anchor")).ok();
+        let anchor = anchor.and_then(|text| Anchor::parse(&text).ok());
+        let keys = anchor.into_iter().flat_map(|anchor| anchor.next_log_keys);
         Self {
             folder: folder.to_owned(),
             roots: roots.collect(),
+            keys: keys.map(|(_, key)| key).collect(),
         }
     }
 
@@ -99,6 +106,7 @@ impl Stamped {
         };
         if let Some(key) = key
             && let Err(error) = signed.verify(key)
+            && !self.keys.iter().any(|key| signed.verify(key).is_ok())
         {
             return bad(in_one_line(&error));
         }

@@ -5,13 +5,12 @@ use crate::client::Client;
 use crate::exit::{Failure, environment};
 use kepil_terms::{Instant, Lang};
 use serde_json::Value;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Plays everything; true when every verdict came out as the law says.
 pub fn play(
     stage: &Stage,
     base: &str,
-    story: &AtomicU64,
+    turn: &(dyn Fn(u64) + Sync),
     lang: Lang,
     json: bool,
 ) -> Result<bool, Failure> {
@@ -20,7 +19,7 @@ pub fn play(
     let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
     let (mut right, mut counts) = (true, [0u32; 3]);
     for s in &stage.scenes {
-        story.store(s.at_ms, Ordering::SeqCst);
+        turn(s.at_ms);
         let keys = stage
             .keys
             .iter()

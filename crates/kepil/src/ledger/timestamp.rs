@@ -1,6 +1,6 @@
 //! `kepil ledger timestamp`: since when a tree exists, by the word of an authority outside.
 
-use super::{KeyArg, Place, at, said};
+use super::{KeyArg, OTHER_KEY, Place, at, said, signer_of};
 use crate::exit::{Failure, environment, input};
 use kepil_ledger::checkpoint;
 use kepil_ledger::error::in_one_line;
@@ -36,19 +36,20 @@ pub struct Timestamp {
 pub fn run(args: &Timestamp, json: bool) -> Result<(), Failure> {
     let trust = Trust::from_pem(&read(&args.tsa)?)
         .map_err(|e| input(format!("{}: {}", args.tsa.display(), in_one_line(&e))))?;
-    let (signed, response, key) = match (&args.checkpoint, &args.token, &args.place) {
-        (Some(checkpoint), Some(token), _) => {
-            let key = args.key.given().transpose()?;
-            (read(checkpoint)?, read(token)?, key)
-        }
+    let (signed, response, keys) = match (&args.checkpoint, &args.token, &args.place) {
+        (Some(checkpoint), Some(token), _) => (read(checkpoint)?, read(token)?, args.key.given()?),
         (_, _, Some(place)) => fetch(&Place::new(place), args)?,
         _ => return Err(input("name a place, or --checkpoint and --token")),
     };
     let signed = checkpoint::parse(&signed).map_err(|e| input(in_one_line(&e)))?;
     let tree = signed.unverified();
     let text = signed.note().text().as_bytes();
-    let found = match &key {
-        Some(key) => signed.verify(key).map(drop).map_err(|e| in_one_line(&e)),
+    let key = signer_of(&signed, &keys);
+    let found = match key {
+        Some(key) => signed
+            .verify(key)
+            .map(drop)
+            .map_err(|e| format!("{}; {OTHER_KEY}", in_one_line(&e))),
         None => Ok(()),
     };
     let found =
@@ -88,7 +89,7 @@ fn tell(stamp: &Stamp, tree: &checkpoint::Checkpoint, is_log_checked: bool) {
     }
 }
 
-type Stamped = (Vec<u8>, Vec<u8>, Option<VerifyingKey>);
+type Stamped = (Vec<u8>, Vec<u8>, Vec<VerifyingKey>);
 
 fn fetch(place: &Place, args: &Timestamp) -> Result<Stamped, Failure> {
     let none = || environment("there is no time stamp here; nothing was stamped yet");
@@ -107,7 +108,7 @@ fn fetch(place: &Place, args: &Timestamp) -> Result<Stamped, Failure> {
     Ok((
         get(StampPath::Checkpoint(size))?,
         get(StampPath::Response(size))?,
-        Some(place.key(&args.key)?),
+        place.keys(&args.key)?,
     ))
 }
 
