@@ -108,6 +108,18 @@ impl Accounts {
         })
     }
 
+    /// Copies the accounts of a node, running or not, into a new file.
+    ///
+    /// # Errors
+    /// When they cannot be read, or the new file is there already or cannot be written.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let connection = Connection::open(from)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        // As SQLite sees them at one moment, with what still stands in its journal.
+        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
+    }
+
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()

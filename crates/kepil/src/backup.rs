@@ -1,7 +1,9 @@
 //! `kepil backup` and `kepil restore`: copies of a node's data that prove what they hold.
 
 use crate::exit::{Failure, environment, input};
+use kepil_accounts::Accounts;
 use kepil_ledger::checkpoint;
+use kepil_ledger::error::in_one_line;
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::stamp::{STAMPS_PATH, StampPath};
 use kepil_server::serve::system_clock;
@@ -46,7 +48,16 @@ pub struct Restore {
 /// Files of a data folder beside the ledger; secrets among them.
 ///
 /// The folder of the witness is not copied: its memory must never be set back.
-const FILES: [&str; 4] = ["log.key", "gate.key", "register.json", "operator.token"];
+const FILES: [&str; 5] = [
+    "log.key",
+    "log.key.next",
+    "gate.key",
+    "register.json",
+    "operator.token",
+];
+
+/// Accounts of people, which are copied as the database sees them.
+const ACCOUNTS: &str = "accounts.db";
 
 pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
     let ledger = args.data.join("ledger");
@@ -74,6 +85,12 @@ pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
         if args.data.join(name).exists() {
             copy_file(&args.data.join(name), &args.to.join(name))?;
         }
+    }
+    if args.data.join(ACCOUNTS).exists() {
+        let to = args.to.join(ACCOUNTS);
+        Accounts::copy(&args.data.join(ACCOUNTS), &to)
+            .map_err(|e| environment(format!("copying {}: {}", to.display(), in_one_line(&e))))?;
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).map_err(environment)?;
     }
     if args.with_keys {
         let keys = args.keys.clone().unwrap_or_else(|| args.data.join("keys"));

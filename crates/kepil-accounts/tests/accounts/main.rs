@@ -286,6 +286,23 @@ fn what_is_good_once_is_good_once_in_its_time_and_for_its_purpose() {
 }
 
 #[test]
+fn a_copy_of_a_running_node_holds_everybody_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = open(folder.path());
+    accounts.create(id(1), holder("p-1"), NOW).unwrap();
+    let (account, _) = accounts.tell(id(1), add(1), NOW).unwrap();
+    let (from, to) = (
+        folder.path().join("accounts.db"),
+        folder.path().join("copy.db"),
+    );
+    Accounts::copy(&from, &to).unwrap();
+    Accounts::copy(&from, &to).unwrap_err();
+    let copied = Accounts::open(&to).unwrap();
+    assert_eq!(copied.of_credential("credential-1").unwrap(), Some(account));
+    Accounts::copy(&folder.path().join("nothing").join("x"), &to).unwrap_err();
+}
+
+#[test]
 fn a_file_of_a_later_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("accounts.db");

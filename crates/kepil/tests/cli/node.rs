@@ -243,7 +243,13 @@ impl Served {
         let text = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = {data:?}\n[log]\nformat = \"json\"\n"
         );
-        let path = file(dir, "kepil.toml", &text);
+        file(dir, "kepil.toml", &text);
+        Self::again(dir, &address)
+    }
+
+    /// The node of this folder, another time.
+    fn again(dir: &TempDir, address: &str) -> Self {
+        let path = dir.path().join("kepil.toml").display().to_string();
         let mut child = command(&["serve", "--config", &path])
             .stderr(Stdio::piped())
             .spawn()
@@ -252,7 +258,7 @@ impl Served {
         let mut served = Self {
             child,
             lines,
-            address,
+            address: address.to_owned(),
             seen: String::new(),
         };
         served.await_line("Kepil listens on");
@@ -366,6 +372,87 @@ fn a_served_node_reloads_at_a_hangup_and_stops_at_a_signal() {
     ])
     .ended(0)
     .says("Everything holds");
+}
+
+#[test]
+fn what_was_signed_before_a_change_of_key_is_checked_with_the_key_of_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(&dir);
+    let address = served.address.clone();
+    let url = format!("http://{address}");
+    let token = dir.path().join("data/operator.token").display().to_string();
+    let body = |served: &Served, path: &str| {
+        let answer = served.get(path);
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    };
+    let old = body(&served, "/log/key").trim().to_owned();
+    let before = loop {
+        let text = body(&served, "/log/checkpoint");
+        if text.contains("/log\n") {
+            break file(&dir, "before", &text);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    let operator = |order: &[&str]| {
+        let args = [&["operator"], order, &["--url", &url, "--token", &token]];
+        kepil(&args.concat())
+    };
+    operator(&["retire-log-key"])
+        .ended(3)
+        .says("no new key of the log is announced");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let from = i64::try_from(now.as_millis()).unwrap() + 2000;
+    let from = kepil_terms::Instant::from_ms(from).to_rfc3339();
+    let said = operator(&["new-log-key", "--from", &from]).ended(0);
+    let new = said.out.lines().find_map(|line| line.strip_prefix("log "));
+    let new = new.unwrap().to_owned();
+    std::thread::sleep(std::time::Duration::from_millis(3000));
+    let again = |served: Served| {
+        served.signal("TERM");
+        assert_eq!(served.ended(), 0);
+        Served::again(&dir, &address)
+    };
+    // A quiet log publishes at its start.
+    let served = again(served);
+    for key in [&old, &new] {
+        kepil(&["ledger", "verify", &url, "--key", key]).ended(0);
+    }
+    operator(&["retire-log-key"]).ended(0).says(&new);
+    let served = again(served);
+    let verify = |keys: &[&str]| {
+        let mut args = vec!["ledger", "verify", &url, "--since", &before];
+        keys.iter().for_each(|key| args.extend(["--key", key]));
+        kepil(&args)
+    };
+    verify(&[&old, &new]).ended(0).says("the log grew");
+    verify(&[&new]).ended(2).says("--key may be repeated");
+    verify(&[&old]).ended(1).says("none is by this key");
+    served.signal("TERM");
+    assert_eq!(served.ended(), 0);
+    let data = dir.path().join("data").display().to_string();
+    kepil(&["store", "check", "--data", &data]).ended(0);
+}
+
+#[test]
+fn a_place_that_is_no_node_is_said_to_be_none_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let typo = dir.path().join("typo").display().to_string();
+    kepil(&["replay", "--data", &typo])
+        .ended(3)
+        .says("is not the data folder of a node");
+    assert!(!dir.path().join("typo").exists());
+    let key = "log.test+7c6cdb7e+AXoh7SZzTWGpCJGSwNMbFG9zpnsyMJ7ZHL8C9g8CkZBk";
+    let run = kepil(&["ledger", "verify", "http://127.0.0.1:9", "--key", key]);
+    assert!([2, 3].contains(&run.code), "{}{}", run.out, run.err);
+    assert!(!run.out.contains("does NOT hold"), "{}", run.out);
+    // A configuration that names a file that is not there does not hold.
+    let text = "[ledger]\npolicy = \"nofile\"\n";
+    let config = file(&dir, "kepil.toml", text);
+    kepil(&["config", "check", &config])
+        .ended(2)
+        .says("ledger.policy");
 }
 
 #[test]
