@@ -8,6 +8,7 @@ mod identity;
 pub mod invented;
 mod moment;
 mod number;
+mod openid;
 mod passkeys;
 mod sign_in;
 mod uses;
@@ -15,6 +16,7 @@ pub mod visitor;
 mod words;
 
 pub use number::account_number;
+pub use openid::OpenId;
 pub use passkeys::Passkeys;
 pub(crate) use sign_in::activation_place;
 
@@ -38,6 +40,8 @@ pub struct People {
     pub passkeys: Option<Passkeys>,
     /// Cookies travel over TLS alone.
     pub is_secure: bool,
+    /// The OpenID provider, where there are relying services.
+    pub openid: Option<OpenId>,
     /// Invented people of a demonstration, by reference.
     #[cfg(feature = "demo")]
     pub invented: std::sync::Mutex<Vec<(String, kepil_identity::id::AccountId)>>,
@@ -64,6 +68,7 @@ impl People {
             accounts,
             passkeys: Passkeys::new(&config.public_url),
             is_secure: config.public_url.starts_with("https://"),
+            openid: OpenId::open(config)?,
             #[cfg(feature = "demo")]
             invented: std::sync::Mutex::default(),
         })
@@ -92,6 +97,10 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             get(sign_in::activation).post(sign_in::activate),
         )
         .route("/{lang}/sign-out", post(sign_in::out))
+        .route(
+            "/{lang}/authorize/{ticket}",
+            get(openid::resume).post(openid::answer),
+        )
         .route("/{lang}/my/uses", get(uses::page))
         .route("/{lang}/my/uses/{period}/proof", get(uses::proof))
         .route("/{lang}/my/uses/{period}/{index}", get(uses::one))
@@ -113,4 +122,19 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
         )
         .route("/{lang}/my/identity/sessions", post(identity::end_session))
         .layer(from_fn_with_state(app, visitor::from_here))
+        .merge(relying())
+}
+
+/// What relying services and browsers that come from them ask: requests begin elsewhere.
+fn relying() -> Router<Arc<App>> {
+    Router::new()
+        .route("/.well-known/openid-configuration", get(openid::discovery))
+        .route("/jwks", get(openid::jwks))
+        .route(
+            "/authorize",
+            get(openid::authorize_get).post(openid::authorize_post),
+        )
+        .route("/token", post(openid::token))
+        .route("/userinfo", get(openid::userinfo).post(openid::userinfo))
+        .route("/logout", get(openid::logout))
 }

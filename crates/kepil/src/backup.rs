@@ -48,12 +48,15 @@ pub struct Restore {
 /// Files of a data folder beside the ledger; secrets among them.
 ///
 /// The folder of the witness is not copied: its memory must never be set back.
-const FILES: [&str; 5] = [
+const FILES: [&str; 8] = [
     "log.key",
     "log.key.next",
     "gate.key",
     "register.json",
     "operator.token",
+    "clients.json",
+    "openid.key",
+    "pairwise.key",
 ];
 
 /// Accounts of people, which are copied as the database sees them.

@@ -37,6 +37,9 @@ fn back(then: Option<&str>, lang: Lang) -> String {
 pub(crate) struct Then {
     #[serde(default)]
     then: Option<String>,
+    /// Somebody who is signed in must sign in again.
+    #[serde(default)]
+    again: Option<u8>,
 }
 
 /// `GET /{lang}/sign-in`
@@ -47,8 +50,9 @@ pub(crate) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let is_again = then.again.is_some();
     let then = back(then.then.as_deref(), lang);
-    if visitor(&app, &headers).await?.is_some() {
+    if !is_again && visitor(&app, &headers).await?.is_some() {
         return Ok(Redirect::to(&then).into_response());
     }
     Ok(doors(&app, lang, &then, "", None).into_response())

@@ -3,6 +3,18 @@
 words! {
     sign_in: "Sign in", "Войти", "Кіру";
     sign_out: "Sign out", "Выйти", "Шығу";
+    no_request: "This request cannot go on", "Этот запрос нельзя продолжить", "Бұл сұрау салуды жалғастыру мүмкін емес";
+    no_request_how: "The service that sent you here is not registered, or wants you sent to an address that is not. Nothing was released. Tell the service.", "Сервис, который вас сюда направил, не зарегистрирован или просит вернуть вас по незарегистрированному адресу. Ничего не передано. Сообщите сервису.", "Сізді жіберген сервис тіркелмеген немесе тіркелмеген мекенжайға қайтаруды сұрайды. Ештеңе берілген жоқ. Сервиске хабарлаңыз.";
+    request_over: "It has waited for more than ten minutes, or was answered already. Begin again at the service.", "Он ждал дольше десяти минут или на него уже ответили. Начните заново на сайте сервиса.", "Ол он минуттан артық күтті немесе оған жауап берілген. Сервистен қайта бастаңыз.";
+    leading_on: "Leading you back", "Возвращаем вас", "Сізді қайтарып жатырмыз";
+    lead_on: "Go on to the service", "Перейти к сервису", "Сервиске өту";
+    consent: "A service wants to know who you are", "Сервис хочет узнать, кто вы", "Сервис сіздің кім екеніңізді білгісі келеді";
+    consent_wants: "asks you to sign in.", "просит вас войти.", "кіруіңізді сұрайды.";
+    contact: "Contact", "Контакт", "Байланыс";
+    consent_gets: "If you agree it gets this and nothing else:", "Если вы согласитесь, он получит только это:", "Келіссеңіз, ол тек мынаны алады:";
+    consent_number: "a number for you that means nothing outside its sector, and is not your national number", "ваш номер, который ничего не значит вне его отрасли и не является ИИН", "сіздің салаңыздан тыс ештеңе білдірмейтін және ЖСН болып табылмайтын нөміріңіз";
+    agree: "Agree", "Согласен", "Келісемін";
+    decline: "Decline", "Отказываюсь", "Бас тартамын";
     by_passkey: "With a passkey", "Ключом доступа", "Кіру кілтімен";
     by_passkey_how: "A key on your own phone or computer. Your finger or face stays on your device.", "Ключ на вашем телефоне или компьютере. Отпечаток или лицо остаются на вашем устройстве.", "Телефоныңыздағы не компьютеріңіздегі кілт. Саусақ ізі не бет-жүзіңіз құрылғыңызда қалады.";
     passkey_script: "Passkeys need scripts in the browser. Every other way works without.", "Для ключей доступа нужны скрипты в браузере. Остальные способы работают без них.", "Кіру кілтіне браузерде скрипт қажет. Қалған тәсілдер онсыз жұмыс істейді.";

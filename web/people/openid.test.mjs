@@ -1,0 +1,254 @@
+// A real relying party signs people in at a node in service, through a real browser.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import * as rp from "openid-client";
+import { freePort, startBrowser } from "./node.mjs";
+
+const secret = "four calm words here";
+let folder;
+let base;
+let node;
+let browser;
+let person;
+const services = {};
+
+/** A relying party: it shows what came back to its address. */
+async function service(id, sector, more = {}) {
+  const port = await freePort();
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const kid = randomUUID();
+  const redirect = `http://localhost:${port}/cb`;
+  const server = createServer((request, response) => {
+    response.setHeader("content-type", "text/plain");
+    response.end(`back at ${id}`);
+  });
+  await new Promise((done) => server.listen(port, "127.0.0.1", done));
+  services[id] = {
+    redirect,
+    stop: () => server.close(),
+    key: await crypto.subtle.importKey(
+      "pkcs8",
+      privateKey.export({ type: "pkcs8", format: "der" }),
+      { name: "ECDSA", namedCurve: "P-256" },
+      false,
+      ["sign"],
+    ),
+    kid,
+  };
+  return {
+    client_id: id,
+    controller: `Bureau ${id}`,
+    contact: "bureau@example.test",
+    sector,
+    legal_basis: ["KZ-PSL-2013#4.1"],
+    purpose: { en: "to serve you", ru: "оказать услугу", kk: "қызмет көрсету" },
+    redirect_uris: [redirect],
+    logout_uris: [`http://localhost:${port}/bye`],
+    jwks: { keys: [{ ...publicKey.export({ format: "jwk" }), kid, use: "sig", alg: "ES256" }] },
+    ...more,
+  };
+}
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "kepil-openid-"));
+  const data = join(folder, "data");
+  await mkdir(data);
+  const port = await freePort();
+  base = `http://localhost:${port}`;
+  const clients = [await service("clinic", "health"), await service("lab", "health"), await service("taxes", "tax")];
+  await writeFile(join(data, "clients.json"), JSON.stringify(clients));
+  const config = join(folder, "kepil.toml");
+  await writeFile(config, `listen = "127.0.0.1:${port}"\npublic_url = "${base}"\ndata_dir = ${JSON.stringify(data)}\n`);
+  node = spawn(process.env.KEPIL, ["serve", "--config", config], { stdio: ["ignore", "ignore", "pipe"] });
+  await new Promise((done, failed) => {
+    node.once("exit", (code) => failed(new Error(`the node ended with ${code}`)));
+    createInterface({ input: node.stderr }).on("line", (line) => line.includes("listens on") && done());
+  });
+  browser = await startBrowser();
+
+  // A service centre opens an account; the person sets two ways in.
+  const token = (await readFile(join(data, "operator.token"), "utf8")).trim();
+  const order = { do: "open_account", role: "citizen", reference: "person-1", method: "document" };
+  const opened = await fetch(`${base}/admin/v1/orders`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(order),
+  });
+  const { number, activation } = await opened.json();
+  const page = await browser.newPage();
+  await page.goto(`${base}/en/activate`);
+  await page.fill("#number", number);
+  await page.fill("#code", activation);
+  await page.click("main button");
+  await page.fill("#new-secret", secret);
+  await page.click("form[action$='/secret'] button");
+  await page.click("form[action$='/codes'] button");
+  person = { number, codes: await page.locator(".codes code").allInnerTexts() };
+  await page.close();
+});
+
+after(async () => {
+  await browser?.close();
+  Object.values(services).forEach(({ stop }) => stop());
+  node?.removeAllListeners("exit");
+  const ended = new Promise((done) => node.once("exit", done));
+  node?.kill("SIGTERM");
+  await ended;
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function configuration(id) {
+  const { key, kid } = services[id];
+  return rp.discovery(new URL(base), id, {}, rp.PrivateKeyJwt({ key, kid }), {
+    execute: [rp.allowInsecureRequests],
+  });
+}
+
+/** A request for authorisation, and what is needed to check the answer. */
+async function request(config, id, more = {}) {
+  const verifier = rp.randomPKCECodeVerifier();
+  const checks = { pkceCodeVerifier: verifier, expectedNonce: rp.randomNonce(), expectedState: rp.randomState() };
+  const url = rp.buildAuthorizationUrl(config, {
+    redirect_uri: services[id].redirect,
+    scope: "openid",
+    code_challenge: await rp.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: "S256",
+    nonce: checks.expectedNonce,
+    state: checks.expectedState,
+    ui_locales: "en",
+    ...more,
+  });
+  return { url, checks };
+}
+
+async function signIn(page) {
+  await page.fill("#number", person.number);
+  await page.fill("#secret", secret);
+  await page.fill("#code", person.codes.pop());
+  await page.click("form[action$='/sign-in/secret'] button");
+}
+
+const arrived = (id) => (url) => url.href.startsWith(services[id].redirect);
+
+/** Signs in at a service; gives what the relying party learns. */
+async function through(page, id, { asks = true, signs = true } = {}) {
+  const config = await configuration(id);
+  const { url, checks } = await request(config, id);
+  await page.goto(url.href);
+  if (signs) await signIn(page);
+  if (asks) {
+    assert.match(await page.locator("main").innerText(), new RegExp(`Bureau ${id}`));
+    await page.click("button[value=yes]");
+  }
+  await page.waitForURL(arrived(id));
+  const tokens = await rp.authorizationCodeGrant(config, new URL(page.url()), checks);
+  const claims = tokens.claims();
+  const info = await rp.fetchUserInfo(config, tokens.access_token, claims.sub);
+  return { config, tokens, claims, info, back: page.url(), checks };
+}
+
+test("a person signs in at a service, and is known by another number in another sector", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const clinic = await through(page, "clinic");
+  assert.equal(clinic.claims.acr, "urn:kepil:aal2");
+  assert.equal(clinic.claims.sub.length, 43);
+  assert.equal(clinic.info.sub, clinic.claims.sub);
+  assert.deepEqual(Object.keys(clinic.info), ["sub"]);
+  // Signed in already; each service is asked about once.
+  const lab = await through(page, "lab", { signs: false });
+  const again = await through(page, "lab", { signs: false, asks: false });
+  const taxes = await through(page, "taxes", { signs: false });
+  assert.equal(lab.claims.sub, clinic.claims.sub);
+  assert.equal(again.claims.sub, lab.claims.sub);
+  assert.notEqual(taxes.claims.sub, clinic.claims.sub);
+  // A code is good once, and what it gave is taken back with the second try.
+  await assert.rejects(rp.authorizationCodeGrant(taxes.config, new URL(taxes.back), taxes.checks), /invalid_grant|error/);
+  await assert.rejects(rp.fetchUserInfo(taxes.config, taxes.tokens.access_token, taxes.claims.sub));
+  // The ID token is no access token.
+  await assert.rejects(rp.fetchUserInfo(lab.config, lab.tokens.id_token, lab.claims.sub));
+  await context.close();
+});
+
+test("who declines is sent back with an error, and nothing is released", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const config = await configuration("clinic");
+  const { url, checks } = await request(config, "clinic", { prompt: "consent" });
+  await page.goto(url.href);
+  await signIn(page);
+  await page.click("button[value=no]");
+  await page.waitForURL(arrived("clinic"));
+  await assert.rejects(
+    rp.authorizationCodeGrant(config, new URL(page.url()), checks),
+    (error) => error.error === "access_denied",
+  );
+  await context.close();
+});
+
+test("without a sign-in prompt=none says so, and a fresh sign-in is asked for where it is wanted", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const config = await configuration("lab");
+  const silent = await request(config, "lab", { prompt: "none" });
+  await page.goto(silent.url.href);
+  await page.waitForURL(arrived("lab"));
+  await assert.rejects(
+    rp.authorizationCodeGrant(config, new URL(page.url()), silent.checks),
+    (error) => error.error === "login_required",
+  );
+  const first = await through(page, "lab", { asks: false });
+  await new Promise((done) => setTimeout(done, 1100));
+  const fresh = await request(config, "lab", { prompt: "login" });
+  await page.goto(fresh.url.href);
+  assert.match(page.url(), /sign-in/);
+  await signIn(page);
+  await page.waitForURL(arrived("lab"));
+  const tokens = await rp.authorizationCodeGrant(config, new URL(page.url()), fresh.checks);
+  assert.ok(tokens.claims().auth_time > first.claims.auth_time);
+  // Signing out at the service ends the session here and leads back.
+  const bye = rp.buildEndSessionUrl(config, {
+    id_token_hint: tokens.id_token,
+    post_logout_redirect_uri: services.lab.redirect.replace("/cb", "/bye"),
+  });
+  await page.goto(bye.href);
+  await page.waitForURL(/\/bye/);
+  await page.goto(`${base}/en/my/identity`);
+  assert.match(page.url(), /sign-in/);
+  await context.close();
+});
+
+test("nobody is sent to an address that is not registered, nor without PKCE", async () => {
+  const config = await configuration("clinic");
+  const { url } = await request(config, "clinic");
+  const asked = async (change) => {
+    const changed = new URL(url);
+    change(changed.searchParams);
+    return fetch(changed, { redirect: "manual" });
+  };
+  for (const change of [
+    (query) => query.set("redirect_uri", "https://evil.test/cb"),
+    (query) => query.set("redirect_uri", `${services.clinic.redirect}/`),
+    (query) => query.set("client_id", "nobody"),
+    (query) => query.delete("redirect_uri"),
+  ]) {
+    const answer = await asked(change);
+    assert.equal(answer.status, 400);
+    assert.equal(answer.headers.get("location"), null);
+  }
+  const plain = await asked((query) => query.set("code_challenge_method", "plain"));
+  assert.match(plain.headers.get("location"), /error=invalid_request/);
+  assert.match(plain.headers.get("location"), /iss=/);
+  assert.equal((await fetch(`${base}/token`)).status, 405);
+  const empty = await fetch(`${base}/token`, { method: "POST", body: "grant_type=password" });
+  assert.ok([400, 401].includes(empty.status));
+  assert.equal(empty.headers.get("cache-control"), "no-store");
+  assert.equal((await fetch(`${base}/userinfo`)).status, 401);
+});
