@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::conformance::Conformance;
 use crate::door::Door;
 use crate::ledger::{Intent, Ledger};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OutcomeLabel};
 use crate::people::People;
 use crate::register::Register;
 use arc_swap::ArcSwap;
@@ -260,6 +260,11 @@ impl App {
                 self.ledger.intend(index, intent);
             }
             PayloadKind::Outcome => {
+                let label = OutcomeLabel {
+                    system: payload.system.clone(),
+                    outcome: payload.outcome.clone(),
+                };
+                self.metrics.outcomes.get_or_create(&label).inc();
                 if let Some(intent) = payload.intent {
                     self.ledger.conclude(intent);
                 }

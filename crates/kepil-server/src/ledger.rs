@@ -475,9 +475,15 @@ pub async fn unknown_outcomes(
             )
         })
         .collect();
-    app.ledger.chronicle.record(&events).await?;
-    for (index, _) in late {
-        app.ledger.conclude(index);
+    let tickets = app.ledger.chronicle.record(&events).await?;
+    for (ticket, event) in tickets.iter().zip(&events) {
+        app.take_payload(
+            ticket.index(),
+            &event.subject,
+            event.decision,
+            ticket.leaf(),
+            &event.payload,
+        );
     }
     Ok(())
 }

@@ -24,6 +24,15 @@ pub struct RouteLabel {
     pub status: u16,
 }
 
+/// What became of a permitted use, and which system was to say so.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// The asking system, by its register id.
+    pub system: String,
+    /// released, `not_released` or unknown.
+    pub outcome: String,
+}
+
 /// What is measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -42,6 +51,10 @@ pub struct Metrics {
     pub tokens: Counter,
     /// Entries in the log.
     pub entries: Gauge<u64, AtomicU64>,
+    /// What became of permitted uses, in the log as it is.
+    pub outcomes: Family<OutcomeLabel, Counter>,
+    /// Permitted uses that nobody has reported on yet.
+    pub open_intents: Gauge<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -78,6 +91,17 @@ impl Default for Metrics {
             unrecorded.clone(),
         );
         registry.register("tokens", "Access tokens issued", tokens.clone());
+        let (outcomes, open_intents) = (Family::default(), Gauge::default());
+        registry.register(
+            "outcomes",
+            "What became of permitted uses, by system",
+            Family::clone(&outcomes),
+        );
+        registry.register(
+            "open_intents",
+            "Permitted uses without an outcome yet",
+            open_intents.clone(),
+        );
         registry.register("log_entries", "Entries in the log", entries.clone());
         Self {
             registry,
@@ -88,6 +112,8 @@ impl Default for Metrics {
             unrecorded,
             tokens,
             entries,
+            outcomes,
+            open_intents,
         }
     }
 }

@@ -64,11 +64,22 @@ pub(crate) async fn report(app: &App, system: &System, body: Value) -> Result<Va
         digest,
         now,
     );
-    let tickets = chronicle.record(&[event]).await.map_err(|e| {
-        tracing::error!(error = %e, "recording an outcome failed");
-        Problem::unrecordable("the ledger takes no entries at the moment; try again later")
-    })?;
-    app.ledger.conclude(report.entry);
+    let tickets = chronicle
+        .record(std::slice::from_ref(&event))
+        .await
+        .map_err(|e| {
+            tracing::error!(error = %e, "recording an outcome failed");
+            Problem::unrecordable("the ledger takes no entries at the moment; try again later")
+        })?;
+    for ticket in &tickets {
+        app.take_payload(
+            ticket.index(),
+            &event.subject,
+            event.decision,
+            ticket.leaf(),
+            &event.payload,
+        );
+    }
     Ok(json!({"entry": tickets.first().map(Ticket::index)}))
 }
 

@@ -349,6 +349,11 @@ async fn ready(State(app): State<Shared>) -> Response {
 
 async fn metrics(State(app): State<Shared>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let open = app.ledger.intents.lock();
+    let open = open.unwrap_or_else(PoisonError::into_inner).len();
+    app.metrics
+        .open_intents
+        .set(u64::try_from(open).unwrap_or(u64::MAX));
     ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
 }
 

@@ -141,6 +141,7 @@ fn outcomes_are_in_the_list_and_a_missing_one_becomes_unknown() {
     assert_eq!(report(told).status, 200);
     assert_eq!(report(told).status, 404, "it was reported before");
     assert_eq!(report(9_999).status, 404);
+    assert_eq!(node.metric("kepil_open_intents"), 1);
     // The node stops with an open intent and finds it again.
     node.stop().unwrap();
     let node = Node::with(config);
@@ -172,6 +173,15 @@ fn outcomes_are_in_the_list_and_a_missing_one_becomes_unknown() {
     while late().len() < 2 {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+    // The supervisor sees it by system.
+    let count = |outcome: &str| {
+        let system = &play.system;
+        node.metric(&format!(
+            "kepil_outcomes_total{{system=\"{system}\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    assert_eq!((count("released"), count("unknown")), (1, 1));
+    assert_eq!(node.metric("kepil_open_intents"), 0);
     assert_eq!(
         late(),
         [
