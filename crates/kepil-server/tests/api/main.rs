@@ -9,6 +9,8 @@ mod bad_values;
 #[cfg(test)]
 mod empty_months;
 #[cfg(test)]
+mod endpoints;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod gate;
