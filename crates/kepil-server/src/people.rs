@@ -3,6 +3,7 @@
 //! Every page works without a script; a script only adds passkeys and the check of a proof in the
 //! browser.
 
+mod export;
 mod identity;
 #[cfg(feature = "demo")]
 pub mod invented;
@@ -108,6 +109,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             "/{lang}/my/uses/{period}/{index}/receipt",
             get(uses::receipt),
         )
+        .route("/{lang}/my/export/{form}", get(export::file))
         .route("/{lang}/my/identity", get(identity::page))
         .route("/{lang}/my/identity/secret", post(identity::secret))
         .route("/{lang}/my/identity/codes", post(identity::codes))

@@ -29,7 +29,7 @@ const MAX_AGE: u64 = 3600;
 
 /// Why there is no list to show.
 #[derive(Debug, thiserror::Error)]
-enum NoList {
+pub(super) enum NoList {
     #[error(transparent)]
     Standing(#[from] NoStanding),
     #[error("the log has not published anything yet")]
@@ -52,10 +52,10 @@ pub(crate) struct Wanted {
 }
 
 /// A month's list, checked.
-struct List {
-    period: Period,
-    months: Vec<(Period, usize)>,
-    verified: Verified,
+pub(super) struct List {
+    pub(super) period: Period,
+    pub(super) months: Vec<(Period, usize)>,
+    pub(super) verified: Verified,
 }
 
 /// A day of the calendar of Kazakhstan, for ages and powers.
@@ -66,7 +66,7 @@ fn today(app: &App) -> (kepil_terms::Day, u64) {
 }
 
 /// The subject of a visitor who may see the own uses.
-fn subject(app: &App, visitor: &Visitor) -> Result<String, NoStanding> {
+pub(super) fn subject(app: &App, visitor: &Visitor) -> Result<String, NoStanding> {
     let reference = visitor.account.holder.reference.as_str();
     let own = Subject {
         reference,
@@ -84,7 +84,7 @@ fn subject(app: &App, visitor: &Visitor) -> Result<String, NoStanding> {
 }
 
 /// Makes the proof of a month and checks it as the person would.
-fn list(app: &App, visitor: &Visitor, wanted: Option<Period>) -> Result<List, NoList> {
+pub(super) fn list(app: &App, visitor: &Visitor, wanted: Option<Period>) -> Result<List, NoList> {
     let subject = subject(app, visitor)?;
     let chronicle = &app.ledger.chronicle;
     let person = chronicle.person(&subject).map_err(NoList::Chronicle)?;
@@ -125,7 +125,7 @@ fn list(app: &App, visitor: &Visitor, wanted: Option<Period>) -> Result<List, No
     })
 }
 
-fn make(app: &App, subject: &str, period: Period) -> Result<String, NoList> {
+pub(super) fn make(app: &App, subject: &str, period: Period) -> Result<String, NoList> {
     let now = (app.clock)() / 1000;
     let made = app
         .ledger
@@ -140,7 +140,7 @@ fn make(app: &App, subject: &str, period: Period) -> Result<String, NoList> {
 }
 
 /// The page that says why there is no list, and what to do.
-fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
+pub(super) fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
     let w = words(lang);
     let (status, said) = match why {
         NoList::Standing(NoStanding::Level | NoStanding::Over(_)) => {
@@ -248,6 +248,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
             }
             p.soft { (w.server_word) }
             p { a href={"/" (code) "/my/uses/" (number) "/proof"} { (w.take_proof) } }
+            p { (w.export) ": " a href={"/" (code) "/my/export/uses.json"} { "JSON" } ", " a href={"/" (code) "/my/export/uses.csv"} { "CSV" } }
         }
     }
 }
@@ -344,7 +345,7 @@ pub(crate) async fn proof(
     }
 }
 
-fn attachment(kind: &'static str, name: &str, body: String) -> Response {
+pub(super) fn attachment(kind: &'static str, name: &str, body: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (

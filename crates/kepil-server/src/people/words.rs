@@ -104,6 +104,7 @@ words! {
     cosigned: "Witnessed up to", "Засвидетельствовано по", "Куәландырылған уақыты";
     server_word: "The node has checked this proof. That is the node's own word: take the proof along and check it with your secret and a program of your choice.", "Доказательство проверил сам узел, это лишь его слово: скачайте доказательство и проверьте его своим секретом и программой по вашему выбору.", "Дәлелді түйіннің өзі тексерді, бұл — тек оның сөзі: дәлелді жүктеп алып, құпиясөзіңізбен және өзіңіз таңдаған бағдарламамен тексеріңіз.";
     take_proof: "Take the proof along", "Скачать доказательство", "Дәлелді жүктеу";
+    export: "Everything, of all months", "Всё за все месяцы", "Барлық айлардағы бәрі";
     was_sealed: "was sealed at entry", "была опечатана, запись", "мөрленген еді, жазба";
     released: "data went out", "данные выданы", "деректер берілді";
     not_released: "nothing went out", "ничего не выдано", "ештеңе берілген жоқ";

@@ -156,6 +156,23 @@ fn a_person_activates_sets_two_ways_and_sees_who_used_the_data() {
         "{}",
         proof.text()
     );
+    // Everything, to take along.
+    let all = browser.get("/en/my/export/uses.json").ok();
+    let months = all["months"].as_array().unwrap();
+    let month = months
+        .iter()
+        .find(|month| month["month"] == 202_607)
+        .unwrap();
+    assert_eq!(month["uses"][0]["entry"], used);
+    assert!(
+        month["proof"]
+            .as_str()
+            .unwrap()
+            .starts_with("c2sp.org/tlog-proof@v1")
+    );
+    let table = browser.get("/en/my/export/uses.csv").text();
+    assert!(table.contains(&format!("\r\n{used},2026-07-")), "{table}");
+    assert_eq!(browser.get("/en/my/export/uses.pdf").status, 404);
     // In each language, and after a restart.
     let cookie = browser.cookie.clone();
     node.stop().unwrap();
