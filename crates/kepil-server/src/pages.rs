@@ -13,8 +13,8 @@ use axum::routing::get;
 use kepil_terms::Lang;
 use maud::{DOCTYPE, Markup, html};
 use std::sync::Arc;
-pub(crate) use words::verdict;
 use words::words;
+pub(crate) use words::{outcome, verdict};
 
 /// The pages.
 pub fn router() -> Router<Arc<App>> {

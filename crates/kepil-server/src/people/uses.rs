@@ -7,7 +7,7 @@ use super::moment::at;
 use super::visitor::{Visitor, ours, with_accounts};
 use super::words::{Words, words};
 use crate::app::{App, Law};
-use crate::pages::{frame, lang_of};
+use crate::pages::{frame, lang_of, outcome};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -233,7 +233,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
                 } }
             button type="submit" { (w.show) }
         }
-        ol.timeline { @for entry in &rows { li { (use_line(law, lang, number, entry, &found.opened)) } } }
+        ol.timeline { @for entry in &rows { li { (use_line(law, lang, Some(number), entry, &found.opened)) } } }
         section.proof aria-labelledby="proof" {
             h2 id="proof" { (w.complete) }
             p { (w.complete_says) " " strong { (at(found.complete_until)) } "." }
@@ -257,7 +257,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
 fn use_line(
     law: &Law,
     lang: Lang,
-    number: u32,
+    number: Option<u32>,
     entry: &OpenedEntry,
     all: &[OpenedEntry],
 ) -> Markup {
@@ -266,7 +266,7 @@ fn use_line(
     let book = law.gate.book();
     let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
     let data: Vec<String> = p.categories.iter().map(|c| label("Category", c)).collect();
-    let outcome = all.iter().find(|other| {
+    let became = all.iter().find(|other| {
         other.payload.kind == PayloadKind::Outcome && other.payload.intent == Some(entry.index)
     });
     html! {
@@ -275,10 +275,10 @@ fn use_line(
         p { (w.purpose) ": " (label("Purpose", &p.purpose)) }
         p { span.(p.verdict) { (crate::pages::verdict(verdict_of(&p.verdict), lang)) }
             @if !p.grounds.is_empty() { " · " (w.basis) ": " @for (n, rule) in p.grounds.iter().enumerate() { @if n > 0 { ", " } (article(lang, rule)) } }
-            @if let Some(outcome) = outcome { " · " (outcome_word(w, &outcome.payload.outcome)) }
+            @if let Some(became) = became { " · " (outcome_word(w, &became.payload.outcome)) }
             @if let Some(at) = p.sealed { " · " (w.was_sealed) " (" (at) ")" }
         }
-        p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (entry.index)} { (w.more) span.away { " " (entry.index) } } }
+        @if let Some(number) = number { p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (entry.index)} { (w.more) " " (entry.index) } } }
     }
 }
 
@@ -399,7 +399,7 @@ pub(crate) async fn one(
     let body = html! {
         p { a href={"/" (code) "/my/uses?month=" (number)} { (w.back) } }
         h1 { (title) }
-        div.timeline { (use_line(&law, lang, number, &entry, &list.verified.opened)) }
+        div.timeline.one { (use_line(&law, lang, None, &entry, &list.verified.opened)) }
         dl {
             @if !entry.payload.fields.is_empty() { dt { (w.fields) } dd { (entry.payload.fields.join(", ")) } }
             @if !entry.payload.official.is_empty() { dt { (w.official) } dd { (entry.payload.official) } }
@@ -412,7 +412,7 @@ pub(crate) async fn one(
             h2 { (w.why) }
             p { (why.summary) }
             ul { @for ground in &why.grounds { li { strong { (ground.source) } ": " (ground.text) } } }
-            ul { @for reason in why.reasons.iter().filter(|reason| !reason.test.is_empty()) { li { strong { (reason.name) } ": " (reason.text) " (" (reason.source) ")" } } }
+            ul { @for reason in why.reasons.iter().filter(|reason| !reason.test.is_empty()) { li { strong { (reason.name) } ": " (outcome(reason.outcome, lang)) ". " (reason.text) " (" (reason.source) ")" } } }
         }
         p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/receipt"} { (w.receipt) } }
     };
