@@ -126,6 +126,12 @@ impl Policy {
         signed.cosignatures(self.witnesses.iter().map(|witness| &witness.key))
     }
 
+    /// True when it asks for somebody's word beside the log's own.
+    #[must_use]
+    pub const fn has_quorum(&self) -> bool {
+        self.quorum.is_some()
+    }
+
     /// True when these cosignatures meet the quorum; a cosigner counts once.
     ///
     /// They are taken as good: [`Policy::cosignatures`] gives such.

@@ -219,7 +219,7 @@ fn report(
                     .and_then(|()| std::fs::write(&path, text))
                     .map_err(|e| environment(format!("writing {}: {e}", path.display())))?;
             }
-            say(&verified, period, json);
+            say(&verified, period, policy.has_quorum(), json);
             if verified.overdue == 0 {
                 Ok(())
             } else {
@@ -254,7 +254,7 @@ fn report(
     }
 }
 
-fn say(verified: &Verified, period: Period, json: bool) {
+fn say(verified: &Verified, period: Period, has_quorum: bool, json: bool) {
     if json {
         let uses: Vec<_> = verified
             .opened
@@ -319,15 +319,19 @@ fn say(verified: &Verified, period: Period, json: bool) {
         verified.withheld,
         verified.not_opened
     );
-    crate::out!(
-        "Witnesses and auditors of the policy vouch for the log up to {}{}.",
-        at(verified.cosigned_until),
-        if verified.closed {
-            "; the month is closed"
-        } else {
-            ""
-        }
-    );
+    let closed = match verified.closed {
+        true => "; the month is closed",
+        false => "",
+    };
+    match has_quorum {
+        true => crate::out!(
+            "Witnesses and auditors of the policy vouch for the log up to {}{closed}.",
+            at(verified.cosigned_until)
+        ),
+        false => crate::out!(
+            "The policy asks for nobody beside the log itself: its own word is all there is{closed}."
+        ),
+    }
     if verified.overdue > 0 {
         crate::out!(
             "{} entries are kept back beyond their day: complain.",

@@ -81,7 +81,7 @@ impl Publisher {
             published: None,
             last_leaf: Vec::new(),
             is_hurried: Arc::default(),
-            has_failed: false,
+            trouble: None,
         };
         let is_hurried = work.is_hurried.clone();
         work.last_leaf = work.last_taken();
@@ -150,8 +150,8 @@ struct Work {
     published: Option<u64>,
     last_leaf: Vec<u8>,
     is_hurried: Arc<AtomicBool>,
-    /// The last attempt to publish failed.
-    has_failed: bool,
+    /// Why the last attempt to publish failed.
+    trouble: Option<Arc<str>>,
 }
 
 /// Where the checkpoint is kept that proves a month for good; `public` is the published folder.
@@ -177,7 +177,7 @@ impl Work {
                     let _ = self.publish();
                 }
                 // What could not be published is tried again in its time, not at once.
-                Ok(Order::Hurry) if self.has_failed => {
+                Ok(Order::Hurry) if self.trouble.is_some() => {
                     self.is_hurried.store(false, Ordering::Release);
                 }
                 // Those who ask meanwhile are served by the same checkpoint.
@@ -196,14 +196,17 @@ impl Work {
 
     fn publish(&mut self) -> Result<(), PublishError> {
         let result = self.catch_up();
-        let trouble = result.as_ref().err().map(|error| {
-            tracing::warn!(
+        let trouble: Option<Arc<str>> = result.as_ref().err().map(|error| error.to_string().into());
+        // Said once, and once more when it is over: it is tried again twice a second.
+        match &result {
+            Err(error) if trouble != self.trouble => tracing::warn!(
                 error = error as &dyn std::error::Error,
-                "publishing the log"
-            );
-            Arc::from(error.to_string())
-        });
-        self.has_failed = trouble.is_some();
+                "publishing the log; it is tried again"
+            ),
+            Ok(()) if self.trouble.is_some() => tracing::info!("the log is published again"),
+            _ => {}
+        }
+        self.trouble.clone_from(&trouble);
         self.shared.set_publishing(trouble);
         result
     }
