@@ -1,6 +1,7 @@
 //! What people see: the start page, the statute book, the ledger's head.
 
 mod law;
+mod receipt;
 mod start;
 mod words;
 
@@ -26,7 +27,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/{lang}/law", get(law::list))
         .route("/{lang}/law/{act}", get(law::act))
         .route("/{lang}/decisions/{index}", get(start::decision))
-        .route("/{lang}/ledger", get(start::ledger))
+        .route("/{lang}/ledger", get(start::ledger).post(receipt::check))
 }
 
 async fn language(headers: HeaderMap) -> Redirect {

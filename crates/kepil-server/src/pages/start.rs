@@ -196,6 +196,8 @@ pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup,
         h2 { (w.head) }
         dl { dt { (w.entries) } dd { (app.ledger.chronicle.reader().size()) } dt { (w.key) } dd { code { (key) } } }
         pre { (checkpoint) }
+        h2 { (w.receipt) }
+        (super::receipt::form(lang, ""))
         h2 { (w.check) }
         p { (w.check_text) }
         pre { "kepil ledger verify " (url) " --key '" (key) "'\nkepil ledger receipt FILE --key '" (key) "'" }

@@ -42,6 +42,16 @@ words! {
     key: "The log's key", "Ключ журнала", "Журнал кілті";
     check: "Check it yourself", "Проверьте сами", "Өзіңіз тексеріңіз";
     check_text: "Every file of the log is public. With the key above, these commands rebuild it and check a receipt:", "Все файлы журнала открыты. С ключом выше эти команды перестраивают журнал и проверяют квитанцию:", "Журналдың барлық файлы ашық. Жоғарыдағы кілтпен мына командалар журналды қайта құрып, түбіртекті тексереді:";
+    receipt: "Check a receipt", "Проверить квитанцию", "Түбіртекті тексеру";
+    receipt_paste: "Paste the receipt, or the answer that holds it", "Вставьте квитанцию или ответ, в котором она есть", "Түбіртекті немесе ол бар жауапты қойыңыз";
+    receipt_check: "Check", "Проверить", "Тексеру";
+    receipt_unreadable: "This is not a receipt.", "Это не квитанция.", "Бұл түбіртек емес.";
+    receipt_bad: "This receipt does not hold: this log did not sign it, or it was changed. Keep it, and ask whoever gave it to you.", "Эта квитанция недействительна: журнал её не подписывал либо она изменена. Сохраните её и спросите того, кто её дал.", "Бұл түбіртек жарамсыз: журнал оған қол қоймаған немесе ол өзгертілген. Оны сақтап, берген адамнан сұраңыз.";
+    receipt_good: "This receipt holds: the log promised this entry.", "Квитанция действительна: журнал обещал эту запись.", "Түбіртек жарамды: журнал осы жазбаны уәде еткен.";
+    receipt_included: "The entry stands in the published log, where the receipt says.", "Запись стоит в опубликованном журнале там, где сказано в квитанции.", "Жазба жарияланған журналда түбіртекте айтылған орында тұр.";
+    receipt_not_yet: "The log has not published that far yet. Try again in a moment; if it stays so, complain.", "Журнал ещё не опубликован до этого места. Попробуйте чуть позже; если так останется, жалуйтесь.", "Журнал әлі бұл жерге дейін жарияланбаған. Сәл кейін қайталап көріңіз; осылай қалса, шағымданыңыз.";
+    receipt_contradicted: "The published log shows ANOTHER entry there. Keep the receipt: together with the log it convicts whoever runs it.", "В опубликованном журнале на этом месте ДРУГАЯ запись. Сохраните квитанцию: вместе с журналом она изобличает того, кто его ведёт.", "Жарияланған журналда бұл орында БАСҚА жазба тұр. Түбіртекті сақтаңыз: ол журналмен бірге оны жүргізушіні әшкерелейді.";
+    receipt_unknown: "Whether the entry stands in the log could not be found out.", "Не удалось выяснить, есть ли запись в журнале.", "Жазбаның журналда бар-жоғын анықтау мүмкін болмады.";
     entry: "Entry", "Запись", "Жазба";
     tests: "All tests that had something to look at", "Все проверки, которым было что проверять", "Тексеретін нәрсесі болған барлық сынақ";
     test: "Test", "Проверка", "Сынақ";

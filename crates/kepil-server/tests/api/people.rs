@@ -411,3 +411,32 @@ fn ceremonies_that_were_never_begun_or_make_no_sense_are_refused() {
         422
     );
 }
+
+#[test]
+fn anybody_checks_a_receipt_by_pasting_it() {
+    let (_dir, stage, play, node) = started();
+    let answer = node.play(&stage, &play);
+    node.publish();
+    let receipt = answer["context"]["entry"]["receipt"].to_string();
+    let mut anybody = Browser::new(&node);
+    let mut paste = |text: &str| anybody.post("/en/ledger", &[("receipt", text)]);
+    for text in [
+        receipt.clone(),
+        answer.to_string(),
+        format!("\n {receipt} \n"),
+    ] {
+        let page = paste(&text);
+        assert_eq!(page.status, 200, "{}", page.text());
+        assert!(page.text().contains("stands in the published log"));
+    }
+    let mut changed: serde_json::Value = serde_json::from_str(&receipt).unwrap();
+    changed["index"] = 1.into();
+    let page = paste(&changed.to_string());
+    assert_eq!(page.status, 422);
+    assert!(page.text().contains("does not hold"));
+    for nonsense in ["{}", "", "<script>alert(1)</script>", "[1"] {
+        let page = paste(nonsense);
+        assert_eq!(page.status, 422, "{nonsense}");
+        assert!(!page.text().contains("<script>alert"));
+    }
+}
