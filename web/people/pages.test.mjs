@@ -29,6 +29,7 @@ const places = (lang) => [
   ["ledger", `/${lang}/ledger`],
   ["uses", `/${lang}/my/uses`],
   ["nothing", `/${lang}/my/uses?month=202611`],
+  ["check", `/${lang}/my/uses/202004/check`],
   ["one", null],
   ["identity", `/${lang}/my/identity`],
 ];
@@ -109,8 +110,34 @@ for (const lang of languages) {
   });
 }
 
+test("the proof is checked in the browser, with the own secret and no other", async () => {
+  for (const lang of languages) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await comeIn(page, node.base, lang);
+    await page.goto(`${node.base}/${lang}/my/identity`);
+    await page.locator("form[action$='/proof-secret'] button").click();
+    const secret = (await page.locator(".codes code").innerText()).trim();
+    assert.match(secret, /^[0-9a-f]{64}$/);
+    await page.goto(`${node.base}/${lang}/my/uses`);
+    await page.locator("a[href$='/202004/check']").click();
+    const check = async (typed, code) => {
+      await page.fill("#own-secret", typed);
+      await page.locator("form[method=dialog] button").click();
+      await page.waitForSelector(`[data-kepil-result=${code}]`);
+    };
+    await check("nonsense", "secret");
+    await check("0".repeat(64), "map");
+    await check(secret, "ok");
+    assert.match(await page.locator("[data-kepil-result]").innerText(), /2026/);
+    // The secret went nowhere.
+    await check(secret, "ok");
+    await context.close();
+  }
+});
+
 test("a cold page is small and asks nobody else", async () => {
-  for (const path of ["/kk", "/kk/sign-in", "/kk/my/uses", "/kk/my/identity"]) {
+  for (const path of ["/kk", "/kk/sign-in", "/kk/my/uses", "/kk/my/uses/202004/check", "/kk/my/identity"]) {
     const context = await browser.newContext();
     const page = await context.newPage();
     if (path.includes("/my/")) {

@@ -3,6 +3,7 @@
 //! Every page works without a script; a script only adds passkeys and the check of a proof in the
 //! browser.
 
+mod check;
 mod export;
 mod identity;
 #[cfg(feature = "demo")]
@@ -83,6 +84,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
     let router = router.route("/{lang}/sign-in/invented", post(invented::enter));
     router
         .route("/assets/passkey.js", get(passkeys::script))
+        .route("/assets/check.js", get(check::script))
         .route("/{lang}/sign-in", get(sign_in::page))
         .route("/{lang}/sign-in/secret", post(sign_in::by_secret))
         .route(
@@ -104,6 +106,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
         )
         .route("/{lang}/my/uses", get(uses::page))
         .route("/{lang}/my/uses/{period}/proof", get(uses::proof))
+        .route("/{lang}/my/uses/{period}/check", get(check::page))
         .route("/{lang}/my/uses/{period}/{index}", get(uses::one))
         .route(
             "/{lang}/my/uses/{period}/{index}/receipt",
@@ -114,6 +117,10 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
         .route("/{lang}/my/identity/secret", post(identity::secret))
         .route("/{lang}/my/identity/codes", post(identity::codes))
         .route("/{lang}/my/identity/remove", post(identity::remove))
+        .route(
+            "/{lang}/my/identity/proof-secret",
+            post(identity::proof_secret),
+        )
         .route(
             "/{lang}/my/identity/passkey/start",
             post(identity::passkey_start),

@@ -4,6 +4,7 @@ use super::moment::at;
 use super::number::account_number;
 use super::passkeys::{Adding, CEREMONY_MS, CeremonyError};
 use super::sign_in::{Answer, broken};
+use super::uses::{NoList, refusal, subject};
 use super::visitor::{Visitor, no_cookie, ours, random, with_accounts};
 use super::words::{Words, words};
 use crate::app::App;
@@ -39,6 +40,7 @@ enum Note<'a> {
     None,
     Said(&'a str),
     Codes(&'a [String]),
+    Secret(&'a str),
 }
 
 fn when(ms: u64) -> String {
@@ -82,6 +84,11 @@ async fn show(
         @match note {
             Note::None => {}
             Note::Said(said) => p.said role="alert" { (said) },
+            Note::Secret(secret) => section.codes aria-labelledby="own-secret" {
+                h2 id="own-secret" { (w.proof_secret) }
+                p { (w.proof_secret_how) }
+                p { code { (secret) } }
+            },
             Note::Codes(codes) => section.codes aria-labelledby="new-codes" {
                 h2 id="new-codes" { (w.new_codes) }
                 p { (w.new_codes_how) }
@@ -146,6 +153,11 @@ fn ways(app: &App, lang: Lang, w: &Words, account: &Account) -> Markup {
                 h3 { (w.print_codes) }
                 p.soft { (w.print_codes_how) }
                 button type="submit" { (w.print_codes) }
+            }
+            form action={"/" (code) "/my/identity/proof-secret"} method="post" {
+                h3 { (w.proof_secret) }
+                p.soft { (w.proof_secret_what) }
+                button type="submit" { (w.proof_secret_show) }
             }
         }
     }
@@ -331,6 +343,29 @@ pub(crate) async fn codes(
             .await?
             .into_response()),
         refused => shown(&app, lang, visitor, refused).await,
+    }
+}
+
+/// `POST /{lang}/my/identity/proof-secret`: the secret with which proofs are checked, shown on the
+/// answer to whoever may see the own list.
+pub(crate) async fn proof_secret(
+    State(app): State<Arc<App>>,
+    Path(lang): Path<String>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let with = visitor.clone();
+    let found = with_accounts(&app, move |app| {
+        let subject = subject(app, &with)?;
+        let person = app.ledger.chronicle.keys().person(&subject);
+        let person = person.map_err(|error| NoList::Chronicle(error.into()))?;
+        Ok::<_, NoList>(kepil_gate::record::hex(person.secret.as_bytes()))
+    });
+    match found.await? {
+        Ok(secret) => Ok(show(&app, lang, visitor, Note::Secret(&secret))
+            .await?
+            .into_response()),
+        Err(why) => Ok(refusal(&app, lang, &why)),
     }
 }
 

@@ -247,6 +247,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
                 dt { (w.cosigned) } dd { (at(found.cosigned_until)) }
             }
             p.soft { (w.server_word) }
+            p { a href={"/" (code) "/my/uses/" (number) "/check"} { (w.check_here) } }
             p { a href={"/" (code) "/my/uses/" (number) "/proof"} { (w.take_proof) } }
             p { (w.export) ": " a href={"/" (code) "/my/export/uses.json"} { "JSON" } ", " a href={"/" (code) "/my/export/uses.csv"} { "CSV" } }
         }
