@@ -32,6 +32,19 @@ pub fn run(root: &Path) -> bool {
             ],
         ))
     });
+    steps.run("clippy without the demonstration", || {
+        let args = [
+            "clippy",
+            "--release",
+            "-p",
+            "kepil",
+            "--no-default-features",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        step::run(cargo(root, &args))
+    });
     let built = steps.run("build", || build(root));
     let mut counts = Counts::default();
     // The time stamping authority of the tests.

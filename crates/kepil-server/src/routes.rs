@@ -147,6 +147,12 @@ async fn around(State(app): State<Shared>, request: Request, next: Next) -> Resp
             HeaderValue::from_static(value),
         );
     }
+    if app.people.is_secure {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
     let known = known.replace("{*path}", "{path}");
     let route = ROUTES
         .iter()

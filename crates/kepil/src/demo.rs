@@ -1,5 +1,6 @@
 //! `kepil demo`: spring 2020 and today, on invented people, over real HTTP.
 
+mod caller;
 mod own;
 mod play;
 mod stage;

@@ -147,6 +147,8 @@ fn a_person_activates_sets_two_ways_and_sees_who_used_the_data() {
         one.text()
     );
     assert_eq!(one.header("cache-control"), Some("no-store"));
+    let hsts = one.header("strict-transport-security");
+    assert_eq!(hsts, Some("max-age=31536000"), "the address is https");
     let receipt = browser.get(&format!("/en{own}/receipt"));
     let receipt = kepil_ledger::receipt::Receipt::from_json(&receipt.body).unwrap();
     receipt.verify(&node.key()).unwrap();

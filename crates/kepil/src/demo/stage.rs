@@ -1,6 +1,6 @@
 //! The stage: invented systems, officials and people, made from worked cases of the pack.
 
-use crate::client::Keys;
+use super::caller::Keys;
 use crate::exit::{Failure, environment, input};
 use kepil_gate::Gate;
 use kepil_gate::baseline::Baselines;
