@@ -3,8 +3,9 @@
 use std::fs;
 
 use kepil_ledger::checkpoint::{self, SignedCheckpoint};
-use kepil_ledger::completeness::{Completeness, NoticeProof, RowProof, ShownRow};
+use kepil_ledger::completeness::{Completeness, Later, NoticeProof, RowProof, ShownRow};
 use kepil_ledger::entry::Leaf;
+use kepil_ledger::hash::Hash;
 use kepil_ledger::period::Period;
 use kepil_ledger::proof::TlogProof;
 use kepil_ledger::tile::{FetchError, TILE_WIDTH, TileHashes, TilePath, fetch_bundle};
@@ -15,6 +16,23 @@ use kepil_store::log::closing_path;
 use crate::chronicle::Chronicle;
 use crate::error::ChronicleError;
 use crate::notice::Notices;
+
+/// How far the trees go that notices are proved in.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    /// The tree that proves the list.
+    list: u64,
+    /// The newest published one.
+    newest: u64,
+}
+
+impl Sizes {
+    /// The first of the two trees that holds an entry.
+    fn holding(self, index: u64) -> Option<u64> {
+        let sizes = [self.list, self.newest];
+        sizes.into_iter().find(|size| index < *size)
+    }
+}
 
 /// How much of a list a proof opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +63,16 @@ impl Chronicle {
         // A newer checkpoint may be published while the list is being read: then once more.
         let mut tries = 0;
         loop {
-            let signed = self.published(period)?;
+            let newest = self.newest()?;
+            let signed = match self.closing(period)? {
+                Some(closing) => closing,
+                None => newest.clone(),
+            };
             let size = signed.unverified().size;
             let covers = size.checked_sub(1).ok_or(ChronicleError::NotPublished)?;
-            let listed = match self.book.list(period, &tag, covers) {
+            // Old heads are forgotten; a closed month is the same in every head since.
+            let asked = newest.unverified().size.saturating_sub(1).max(covers);
+            let listed = match self.book.list(period, &tag, asked) {
                 Ok(listed) => listed,
                 Err(_) if tries < 3 => {
                     tries += 1;
@@ -56,10 +80,17 @@ impl Chronicle {
                 }
                 Err(_) => return Err(ChronicleError::NoList { period }),
             };
+            // Notices may have come after the checkpoint that closed the month.
+            let sizes = Sizes {
+                list: size,
+                newest: newest.unverified().size.max(size),
+            };
             let source = self.source();
-            let hashes = TileHashes::new(&source, size);
-            let prove = |index| {
-                inclusion_path(&hashes, index, size)
+            let trees = [sizes.list, sizes.newest].map(|size| TileHashes::new(&source, size));
+            let prove = |index, size| {
+                let [list, newest] = &trees;
+                let hashes = if size == sizes.list { list } else { newest };
+                inclusion_path(hashes, index, size)
                     .map_err(|_: FetchError| ChronicleError::NotPublished)
             };
             let mut rows = Vec::new();
@@ -67,12 +98,20 @@ impl Chronicle {
                 let notices = self.notices();
                 for (position, entry) in (0u32..).zip(&listed.uses) {
                     if let Some(row) =
-                        self.row_proof(entry.index, &notices, size, now_secs, &prove)?
+                        self.row_proof(entry.index, &notices, sizes, now_secs, &prove)?
                     {
                         rows.push((position, row));
                     }
                 }
             }
+            let is_later = rows.iter().any(|(_, row)| row.notice() >= Some(size));
+            let later = match is_later {
+                false => None,
+                true => Some(Later {
+                    path: prove(covers, sizes.newest)?,
+                    checkpoint: newest,
+                }),
+            };
             let entries = listed
                 .uses
                 .iter()
@@ -83,27 +122,34 @@ impl Chronicle {
                 head: self.leaf_bytes(covers, size)?,
                 entries: entries.collect(),
                 rows,
+                later,
             };
             return Ok(TlogProof {
                 extra: Some(content.to_bytes()),
                 index: covers,
-                path: prove(covers)?,
+                path: prove(covers, size)?,
                 checkpoint: signed,
             });
         }
     }
 
-    /// The checkpoint a month's lists are proved by.
-    fn published(&self, period: Period) -> Result<SignedCheckpoint, ChronicleError> {
-        let text = match self.book.closing(period) {
-            Some(_) => fs::read(closing_path(&self.public(), period)).ok(),
-            None => self
-                .head()
-                .and_then(|head| head.checkpoint)
-                .map(|text| text.as_bytes().to_vec()),
-        };
+    /// The newest checkpoint that is published.
+    fn newest(&self) -> Result<SignedCheckpoint, ChronicleError> {
+        let text = self.head().and_then(|head| head.checkpoint);
         let text = text.ok_or(ChronicleError::NotPublished)?;
-        checkpoint::parse(&text).map_err(|_| ChronicleError::NotPublished)
+        checkpoint::parse(text.as_bytes()).map_err(|_| ChronicleError::NotPublished)
+    }
+
+    /// The first checkpoint after a month closed, which proves its lists for good.
+    fn closing(&self, period: Period) -> Result<Option<SignedCheckpoint>, ChronicleError> {
+        match fs::read(closing_path(&self.public(), period)) {
+            Ok(text) => checkpoint::parse(&text)
+                .map(Some)
+                .map_err(|_| ChronicleError::NotPublished),
+            // While heads list the month any of them proves it.
+            Err(_) if self.book.closing(period).is_none() => Ok(None),
+            Err(_) => Err(ChronicleError::NotPublished),
+        }
     }
 
     /// What a list may say of an entry now; `None` for a row that only waits to be published.
@@ -111,36 +157,34 @@ impl Chronicle {
         &self,
         index: u64,
         notices: &Notices,
-        size: u64,
+        sizes: Sizes,
         now_secs: u64,
-        prove: &impl Fn(u64) -> Result<Vec<kepil_ledger::hash::Hash>, ChronicleError>,
+        prove: &impl Fn(u64, u64) -> Result<Vec<Hash>, ChronicleError>,
     ) -> Result<Option<RowProof>, ChronicleError> {
         let notice_proof = |notice: u64| {
-            Ok::<_, ChronicleError>(NoticeProof {
+            // A notice that is not published yet proves nothing yet.
+            let Some(size) = sizes.holding(notice) else {
+                return Ok(None);
+            };
+            Ok::<_, ChronicleError>(Some(NoticeProof {
                 index: notice,
                 leaf: self.reader.record(notice)?.leaf,
-                path: prove(notice)?,
-            })
+                path: prove(notice, size)?,
+            }))
         };
         if let Some(notice) = notices.erased.get(&index) {
-            // A notice that is not published yet proves nothing yet; the row is gone all the same.
-            return match *notice < size {
-                true => Ok(Some(RowProof::Erased(notice_proof(*notice)?))),
-                false => Ok(None),
-            };
+            return Ok(notice_proof(*notice)?.map(RowProof::Erased));
         }
         if let Some(kept) = notices.kept.get(&index) {
             let is_over = kept.until != 0 && kept.until <= now_secs;
             let row = notices.rows.get(&kept.notice);
             if let (false, Some(row)) = (is_over, row) {
-                if kept.notice >= size {
-                    return Ok(None);
-                }
-                return Ok(Some(RowProof::KeptBack {
-                    notice: notice_proof(kept.notice)?,
+                let kept_back = |notice| RowProof::KeptBack {
+                    notice,
                     salt: row.salt,
                     ground: row.basis.clone(),
-                }));
+                };
+                return Ok(notice_proof(kept.notice)?.map(kept_back));
             }
         }
         match self.row(index) {

@@ -8,6 +8,7 @@ mod form;
 
 pub use check::{Expectation, Fault, FaultCode, Memory, Verified, check};
 
+use crate::checkpoint::SignedCheckpoint;
 use crate::entry::{Commitment, Leaf};
 use crate::hash::Hash;
 use crate::map::MapPath;
@@ -29,6 +30,17 @@ pub struct Completeness {
     pub entries: Vec<(u64, Commitment)>,
     /// What is said of single entries, by their place in the list.
     pub rows: Vec<(u32, RowProof)>,
+    /// A newer checkpoint, for notices that came after the one the list is proved by.
+    pub later: Option<Later>,
+}
+
+/// A newer checkpoint of the same log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// The checkpoint as published, larger than the one the list is proved by.
+    pub checkpoint: SignedCheckpoint,
+    /// Inclusion path of the same map head in its tree: list and notices stand in one log.
+    pub path: Vec<Hash>,
 }
 
 /// What a proof says of one entry.
@@ -47,6 +59,17 @@ pub enum RowProof {
         /// The ground, in words.
         ground: String,
     },
+}
+
+impl RowProof {
+    /// Index of the notice it rests on.
+    #[must_use]
+    pub const fn notice(&self) -> Option<u64> {
+        match self {
+            Self::Shown(_) => None,
+            Self::Erased(notice) | Self::KeptBack { notice, .. } => Some(notice.index),
+        }
+    }
 }
 
 /// An opened row; month and tag are left out, the person puts the own ones in.
@@ -81,7 +104,7 @@ pub struct NoticeProof {
     pub index: u64,
     /// The leaf.
     pub leaf: Leaf,
-    /// Inclusion path in the checkpoint's tree.
+    /// Inclusion path in the checkpoint's tree, or in that of the later one.
     pub path: Vec<Hash>,
 }
 

@@ -1,6 +1,7 @@
 // The block in the proof's extra line, and the leaves it carries.
 import { type Bytes, exact, Reader, text } from "./bytes.ts";
 import { form } from "./fault.ts";
+import { type Checkpoint, parseCheckpoint } from "./note.ts";
 
 export interface Entry {
   index: number;
@@ -67,6 +68,14 @@ export interface Block {
   head: Bytes;
   entries: Entry[];
   rows: Row[];
+  /** For notices that came after the checkpoint the list is proved by. */
+  later: Later | undefined;
+}
+
+export interface Later {
+  checkpoint: Checkpoint;
+  /** Of the same map head in its tree. */
+  path: Bytes[];
 }
 
 const block = "block";
@@ -79,11 +88,13 @@ const outcomes = [undefined, "released", "not_released", "unknown"];
 /** Of the leaves, by type. A map head may be longer. */
 const lengths = [undefined, 33, 53, 45, 37, 41, 54, 33, undefined, 50, 45];
 
+const readPath = (reader: Reader): Bytes[] => Array.from({ length: reader.u8() }, () => reader.take(32));
+
 /** Any leaf of the log is of its form here. Whether it excuses the entry is step 13a. */
 function readNotice(reader: Reader): Notice {
   const index = reader.u64();
   const leaf = reader.take(reader.u16());
-  const path = Array.from({ length: reader.u8() }, () => reader.take(32));
+  const path = readPath(reader);
   const fields = new Reader(leaf);
   const type = fields.u8();
   form(type === 2 ? parseHead(leaf) !== undefined : leaf.length === lengths[type], block);
@@ -132,7 +143,8 @@ function readRow(reader: Reader, position: number): Row {
 
 export function parseBlock(bytes: Bytes): Block {
   const reader = new Reader(bytes);
-  form(reader.u8() === 1, block);
+  const version = reader.u8();
+  form(version === 1 || version === 2, block);
   const period = reader.u32();
 
   const length = reader.u8();
@@ -166,8 +178,14 @@ export function parseBlock(bytes: Bytes): Block {
     rows.push(readRow(reader, position));
     before = position;
   }
+  let later: Later | undefined;
+  if (version === 2) {
+    const note = text(reader.take(reader.u32()));
+    form(note !== undefined, block);
+    later = { checkpoint: parseCheckpoint(note), path: readPath(reader) };
+  }
   form(reader.left === 0, block);
-  return { period, siblings, head, entries, rows };
+  return { period, siblings, head, entries, rows, later };
 }
 
 export interface MapHead {

@@ -135,7 +135,7 @@ async function verify(input: Input): Promise<Found> {
   must(head !== undefined && head.time < Infinity, "head");
 
   // 6a
-  const closed = head.time >= end + day; // 14
+  const closed = Math.min(head.time, until + skew) >= end + day; // 14
   must(closed || now - until <= maxAge, "stale");
 
   // 7
@@ -147,6 +147,14 @@ async function verify(input: Input): Promise<Found> {
 
   // 9
   must(await leadsToRoot(block.head, file.index, file.path, checkpoint), "inclusion");
+
+  // 9a
+  const { later } = block;
+  if (later) {
+    await checkSignatures(policy, later.checkpoint, now, head.time);
+    const holds = await leadsToRoot(block.head, file.index, later.path, later.checkpoint);
+    must(holds && later.checkpoint.size > checkpoint.size, "inclusion");
+  }
 
   // 10
   block.entries.forEach(({ index }, i) => {
@@ -162,7 +170,8 @@ async function verify(input: Input): Promise<Found> {
   const rows = await each(block.rows, (row) => {
     const entry = block.entries[row.position]!;
     if (row.state === "shown") return openRow(row, entry, period, tag, payloadKey, gates);
-    return checkNotice(row, entry, checkpoint, now);
+    const newest = later && row.notice.index >= checkpoint.size ? later.checkpoint : checkpoint;
+    return checkNotice(row, entry, newest, now);
   });
 
   // 15

@@ -140,7 +140,7 @@ test("a good proof, and again", async () => {
 
 test("a closed month", async () => {
   const end = Date.UTC(2026, 11, 1) / 1000 + 86_400;
-  const closed = w.makeWorld({ headTime: end, states: ["shown"] });
+  const closed = w.makeWorld({ headTime: end, cosigned: [end, end, end, end], states: ["shown"] });
   await opened(
     async ({ ask }) => {
       const [state, sentence] = await ask();

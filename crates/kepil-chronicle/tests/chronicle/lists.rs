@@ -282,19 +282,110 @@ fn a_month_that_is_over_is_proved_for_good() {
     let chronicle = place.open();
     record(&chronicle, &[event("asel", "clerk", place.now_ms())]);
     chronicle.publish().unwrap();
-    for day in [1, 3, 9, 40] {
-        place.turn(period().end_secs() + day * 86_400);
+    let mut memory = None;
+    for day in [0, 1, 3, 9, 40] {
+        place.turn(period().end_secs() + day * 86_400 - 1);
         record(&chronicle, &[event("asel", "later", place.now_ms())]);
+        place.turn(period().end_secs() + day * 86_400);
         chronicle.publish().unwrap();
         let now = place.now_ms() / 1000;
-        let list = verify(&chronicle, "asel", period(), now, None).unwrap();
+        let list = verify(&chronicle, "asel", period(), now, memory.as_ref()).unwrap();
+        memory = Some(list.memory.clone());
+        if day == 0 {
+            assert_eq!((list.count, list.closed), (2, false));
+            continue;
+        }
         assert_eq!(
             (list.count, list.shown, list.closed),
-            (1, 1, true),
+            (2, 2, true),
             "day {day}"
         );
     }
     let chronicle = place.reopen(chronicle);
     let list = verify(&chronicle, "asel", period(), place.now_ms() / 1000, None).unwrap();
-    assert_eq!((list.count, list.closed), (1, true));
+    assert_eq!((list.count, list.closed), (2, true));
+}
+
+/// Everything that can be said of a row after its month closed, and a list that is read
+/// before, between and after.
+#[test]
+fn what_is_said_of_a_closed_month_later_is_in_its_list_with_its_notice() {
+    // While heads still list the month, and when none does any more.
+    for days in [0, 30] {
+        said_later(days);
+    }
+}
+
+fn said_later(days: u64) {
+    let place = Place::new();
+    let chronicle = place.open();
+    let events = ["one", "two", "three", "four"].map(|who| event("asel", who, place.now_ms()));
+    let indexes = record(&chronicle, &events);
+    chronicle
+        .erase_rows(&[indexes[0]], "while it was open")
+        .unwrap()
+        .unwrap();
+    chronicle.publish().unwrap();
+    place.turn(period().end_secs() + 86_400);
+    record(&chronicle, &[event("asel", "closes", place.now_ms())]);
+    chronicle.publish().unwrap();
+    place.turn(period().end_secs() + (1 + days) * 86_400);
+    record(&chronicle, &[event("asel", "later", place.now_ms())]);
+    chronicle.publish().unwrap();
+    let now = place.now_ms() / 1000;
+    let before = verify(&chronicle, "asel", period(), now, None).unwrap();
+    assert_eq!((before.shown, before.erased, before.closed), (3, 1, true));
+    let first_file = chronicle
+        .prove("person:asel", period(), Opened::All, now)
+        .unwrap();
+
+    let until = now + 10 * 86_400;
+    chronicle
+        .keep_back(indexes[1], KeepingKind::Withheld, 0, "secrecy of adoption")
+        .unwrap();
+    chronicle
+        .keep_back(indexes[2], KeepingKind::Deferred, until, "order 9")
+        .unwrap();
+    chronicle
+        .erase_rows(&[indexes[3]], "PDL 18")
+        .unwrap()
+        .unwrap();
+    // Recorded and not yet published: nothing can be proved of it yet.
+    let waiting = verify(&chronicle, "asel", period(), now, Some(&before.memory)).unwrap();
+    assert_eq!(
+        (waiting.shown, waiting.erased, waiting.not_opened),
+        (0, 1, 3)
+    );
+
+    chronicle.publish().unwrap();
+    let chronicle = place.reopen(chronicle);
+    let list = verify(&chronicle, "asel", period(), now, Some(&before.memory)).unwrap();
+    assert_eq!(
+        (list.count, list.erased, list.withheld, list.deferred),
+        (4, 2, 1, 1)
+    );
+    assert_eq!((list.not_opened, list.closed), (0, true));
+    let file = chronicle
+        .prove("person:asel", period(), Opened::All, now)
+        .unwrap();
+    assert_eq!(
+        file.checkpoint, first_file.checkpoint,
+        "the list is proved by the checkpoint that closed the month"
+    );
+
+    // The day comes, and the list goes on from what was seen of it.
+    place.turn(until);
+    record(&chronicle, &[event("asel", "later", place.now_ms())]);
+    chronicle.publish().unwrap();
+    let after = verify(&chronicle, "asel", period(), until, Some(&list.memory)).unwrap();
+    assert_eq!(
+        (after.shown, after.erased, after.withheld, after.deferred),
+        (1, 2, 1, 0)
+    );
+    assert_eq!(after.opened[0].payload.official, "three");
+    // The proof of completeness alone needs no later checkpoint.
+    let alone = chronicle
+        .prove("person:asel", period(), Opened::Nothing, until)
+        .unwrap();
+    assert_eq!(alone.checkpoint, first_file.checkpoint);
 }

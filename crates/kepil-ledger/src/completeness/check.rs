@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Completeness, NoticeProof, OpenedEntry, RowProof, ShownRow};
+use super::{Completeness, Later, NoticeProof, OpenedEntry, RowProof, ShownRow};
 use crate::anchor::Anchor;
 use crate::chain::Chain;
-use crate::checkpoint::{Checkpoint, TrustError};
+use crate::checkpoint::{Checkpoint, SignedCheckpoint, TrustError};
 use crate::entry::{Commitment, ErasureDegree, KeepingKind, Leaf};
 use crate::hash;
 use crate::map::root_from_path;
@@ -205,13 +205,15 @@ pub fn check(file: &[u8], expected: &Expectation<'_>) -> Result<Verified, Fault>
     if content.period != expected.period {
         return Err(FaultCode::Head.into());
     }
-    let (checkpoint, cosigned_until) = signed(&proof, expected)?;
+    let (checkpoint, cosigned_until) = signed(&proof.checkpoint, expected)?;
     let Ok(Leaf::MapHead(head)) = Leaf::parse(&content.head) else {
         return Err(FaultCode::Head.into());
     };
     // Under `quorum none` nobody but the log says a time.
     let cosigned_until = cosigned_until.unwrap_or(head.time);
-    let is_closed = expected.period.is_closed_at(head.time);
+    // The log names the head's time; whoever vouches for it must have lived through it, too.
+    let lived = head.time.min(cosigned_until.saturating_add(SKEW_SECS));
+    let is_closed = expected.period.is_closed_at(lived);
     if !is_closed && cosigned_until.saturating_add(expected.max_age) < expected.now {
         return Err(FaultCode::Stale.into());
     }
@@ -222,9 +224,15 @@ pub fn check(file: &[u8], expected: &Expectation<'_>) -> Result<Verified, Fault>
         .root_of(expected.period)
         .filter(|_| head.covers == proof.index)
         .ok_or(FaultCode::Head)?;
+    let head_leaf = hash::leaf(&content.head);
     proof
-        .verify_inclusion(&hash::leaf(&content.head))
+        .verify_inclusion(&head_leaf)
         .map_err(|_| FaultCode::Inclusion)?;
+    let later = content
+        .later
+        .as_ref()
+        .map(|later| later.holds(&head_leaf, proof.index, checkpoint, expected))
+        .transpose()?;
 
     let tag = expected.person.tag(expected.period);
     let mut chain = Chain::new(&tag);
@@ -260,7 +268,8 @@ pub fn check(file: &[u8], expected: &Expectation<'_>) -> Result<Verified, Fault>
             entries: content.entries.clone(),
         },
     };
-    rows(&content, checkpoint, &tag, expected, &mut verified)?;
+    let notices_in = [Some(checkpoint), later];
+    rows(&content, notices_in, &tag, expected, &mut verified)?;
     if let Some(memory) = expected.memory {
         let begins_alike = content.entries.starts_with(&memory.entries);
         if checkpoint.size < memory.size || !begins_alike {
@@ -272,18 +281,16 @@ pub fn check(file: &[u8], expected: &Expectation<'_>) -> Result<Verified, Fault>
 
 /// Steps 2 to 5: whose word the checkpoint is, and until when the quorum vouches.
 fn signed<'a>(
-    proof: &'a TlogProof,
+    signed: &'a SignedCheckpoint,
     expected: &Expectation<'_>,
 ) -> Result<(&'a Checkpoint, Option<u64>), Fault> {
     let policy = expected.policy;
-    let checkpoint = policy
-        .verify_log(&proof.checkpoint)
-        .map_err(|error| match error {
-            TrustError::OtherLog { .. } | TrustError::UnknownLog { .. } => FaultCode::OtherLog,
-            TrustError::Signature(_) => FaultCode::LogSignature,
-        })?;
+    let checkpoint = policy.verify_log(signed).map_err(|error| match error {
+        TrustError::OtherLog { .. } | TrustError::UnknownLog { .. } => FaultCode::OtherLog,
+        TrustError::Signature(_) => FaultCode::LogSignature,
+    })?;
     let cosignatures = policy
-        .cosignatures(&proof.checkpoint)
+        .cosignatures(signed)
         .map_err(|_| FaultCode::Cosignature)?;
     let latest = expected.now.saturating_add(SKEW_SECS);
     if cosignatures.iter().any(|line| line.time > latest) {
@@ -295,10 +302,29 @@ fn signed<'a>(
     Ok((checkpoint, policy.cosigned_until(&cosignatures)))
 }
 
+impl Later {
+    /// Steps 9a to 9c: the checkpoint is signed and larger, and holds the same head.
+    fn holds<'a>(
+        &'a self,
+        head: &hash::Hash,
+        index: u64,
+        first: &Checkpoint,
+        expected: &Expectation<'_>,
+    ) -> Result<&'a Checkpoint, Fault> {
+        let (checkpoint, _) = signed(&self.checkpoint, expected)?;
+        let Checkpoint { size, root, .. } = checkpoint;
+        let holds = verify_inclusion(head, index, *size, &self.path, root).is_ok();
+        match holds && *size > first.size {
+            true => Ok(checkpoint),
+            false => Err(FaultCode::Inclusion.into()),
+        }
+    }
+}
+
 /// Steps 12 and 13.
 fn rows(
     content: &Completeness,
-    checkpoint: &Checkpoint,
+    notices_in: [Option<&Checkpoint>; 2],
     tag: &Tag,
     expected: &Expectation<'_>,
     verified: &mut Verified,
@@ -325,7 +351,7 @@ fn rows(
                 let excuses = matches!(&notice.leaf, Leaf::Erasure(erasure)
                     if erasure.degree == ErasureDegree::Row
                         && (erasure.first..=erasure.last).contains(&index));
-                if !excuses || !notice.is_in(checkpoint) {
+                if !excuses || !notice.is_in(notices_in) {
                     return Err(fault(FaultCode::Notice));
                 }
                 verified.erased += 1;
@@ -340,7 +366,7 @@ fn rows(
                     _ => return Err(fault(FaultCode::Notice)),
                 };
                 let opens = Commitment::of(salt, ground.as_bytes()) == kept.ground;
-                if !opens || !notice.is_in(checkpoint) {
+                if !opens || !notice.is_in(notices_in) {
                     return Err(fault(FaultCode::Notice));
                 }
                 match kept.kind {
@@ -390,15 +416,14 @@ impl ShownRow {
 }
 
 impl NoticeProof {
-    fn is_in(&self, checkpoint: &Checkpoint) -> bool {
-        // `covers` is the size without the head, which is no notice.
-        verify_inclusion(
-            &self.leaf.hash(),
-            self.index,
-            checkpoint.size,
-            &self.path,
-            &checkpoint.root,
-        )
-        .is_ok()
+    /// Whether it stands in the first of these trees that is large enough.
+    fn is_in(&self, checkpoints: [Option<&Checkpoint>; 2]) -> bool {
+        let mut checkpoints = checkpoints.into_iter().flatten();
+        let leaf = self.leaf.hash();
+        checkpoints
+            .find(|checkpoint| self.index < checkpoint.size)
+            .is_some_and(|Checkpoint { size, root, .. }| {
+                verify_inclusion(&leaf, self.index, *size, &self.path, root).is_ok()
+            })
     }
 }

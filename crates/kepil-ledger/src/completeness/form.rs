@@ -1,6 +1,7 @@
 //! The bytes of a completeness proof.
 
-use super::{Completeness, NoticeProof, RowProof, ShownRow};
+use super::{Completeness, Later, NoticeProof, RowProof, ShownRow};
+use crate::checkpoint;
 use crate::entry::{Commitment, Leaf};
 use crate::fields::Fields;
 use crate::hash::Hash;
@@ -8,7 +9,10 @@ use crate::map::MapPath;
 use crate::period::Period;
 use crate::record::{DecisionCode, RecordKind};
 
-const VERSION: u8 = 1;
+/// The form without a later checkpoint.
+const PLAIN: u8 = 1;
+/// The form that ends with one.
+const WITH_LATER: u8 = 2;
 
 const SHOWN: u8 = 1;
 const ERASED: u8 = 2;
@@ -22,7 +26,10 @@ impl Completeness {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(2048 + self.entries.len() * ENTRY_BYTES);
-        bytes.push(VERSION);
+        bytes.push(match self.later {
+            None => PLAIN,
+            Some(_) => WITH_LATER,
+        });
         bytes.extend_from_slice(&self.period.number().to_be_bytes());
         self.path.write(&mut bytes);
         put_u16(&mut bytes, self.head.len());
@@ -57,6 +64,9 @@ impl Completeness {
                 }
             }
         }
+        if let Some(later) = &self.later {
+            later.write(&mut bytes);
+        }
         bytes
     }
 
@@ -64,9 +74,7 @@ impl Completeness {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields::new(bytes);
-        if fields.u8()? != VERSION {
-            return None;
-        }
+        let version = fields.u8()?;
         let period = Period::new(fields.u32()?)?;
         let path = MapPath::read(&mut fields).ok()?;
         let length = usize::from(fields.u16()?);
@@ -92,13 +100,35 @@ impl Completeness {
             }
             rows.push((position, RowProof::read(&mut fields)?));
         }
+        let later = match version {
+            PLAIN => None,
+            WITH_LATER => Some(Later::read(&mut fields)?),
+            _ => return None,
+        };
         fields.is_empty().then_some(Self {
             period,
             path,
             head,
             entries,
             rows,
+            later,
         })
+    }
+}
+
+impl Later {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let text = self.checkpoint.to_string();
+        put_u32(bytes, text.len());
+        bytes.extend_from_slice(text.as_bytes());
+        put_path(bytes, &self.path);
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let length = usize::try_from(fields.u32()?).ok()?;
+        let checkpoint = checkpoint::parse(fields.bytes(length)?).ok()?;
+        let path = path(fields)?;
+        Some(Self { checkpoint, path })
     }
 }
 
@@ -166,24 +196,29 @@ impl NoticeProof {
         let leaf = self.leaf.to_bytes();
         put_u16(bytes, leaf.len());
         bytes.extend_from_slice(&leaf);
-        // INVARIANT: no tree is deeper than 64 levels.
-        bytes.push(u8::try_from(self.path.len()).unwrap_or(u8::MAX));
-        for hash in &self.path {
-            bytes.extend_from_slice(hash.as_bytes());
-        }
+        put_path(bytes, &self.path);
     }
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let index = fields.u64()?;
         let length = usize::from(fields.u16()?);
         let leaf = Leaf::parse(fields.bytes(length)?).ok()?;
-        let path = (0..fields.u8()?).map(|_| fields.array().map(Hash::new));
-        Some(Self {
-            index,
-            leaf,
-            path: path.collect::<Option<_>>()?,
-        })
+        let path = path(fields)?;
+        Some(Self { index, leaf, path })
     }
+}
+
+fn put_path(bytes: &mut Vec<u8>, path: &[Hash]) {
+    // INVARIANT: no tree is deeper than 64 levels.
+    bytes.push(u8::try_from(path.len()).unwrap_or(u8::MAX));
+    for hash in path {
+        bytes.extend_from_slice(hash.as_bytes());
+    }
+}
+
+fn path(fields: &mut Fields<'_>) -> Option<Vec<Hash>> {
+    let path = (0..fields.u8()?).map(|_| fields.array().map(Hash::new));
+    path.collect()
 }
 
 fn put_u16(bytes: &mut Vec<u8>, value: usize) {

@@ -13,6 +13,7 @@ use kepil_ledger::proof::TlogProof;
 use serde_json::{Value, json};
 
 mod cases;
+mod closed;
 mod world;
 
 use cases::*;
@@ -66,6 +67,12 @@ fn what_is_verified_is_said() {
     assert_eq!(of("nobody used the data").count, 0);
     assert_eq!(of("completeness alone").not_opened, 3);
     assert!(of("a month that was closed a year ago").closed);
+    let later = of("erased and withheld after the month closed");
+    assert_eq!(
+        (later.count, later.shown, later.erased, later.withheld),
+        (3, 1, 1, 1)
+    );
+    assert!(later.closed);
     assert_eq!(of("an auditor that lags").cosigned_until, NOW - 3000);
 }
 

@@ -43,6 +43,7 @@ fn proof(world: &World, log: &Signer, number: u8) -> String {
         head: world.entries.last().unwrap().leaf.clone(),
         entries: entries.collect(),
         rows: rows.collect(),
+        later: None,
     };
     TlogProof {
         extra: Some(content.to_bytes()),

@@ -8,11 +8,10 @@ use kepil_ledger::entry::{
 };
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::Signer;
-use kepil_ledger::person::PersonKeys;
 use kepil_ledger::proof::TlogProof;
 use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind};
-use kepil_ledger::tree::inclusion_path;
 
+use super::closed;
 use super::world::*;
 
 /// A case for this and other implementations.
@@ -377,7 +376,8 @@ pub fn cases() -> Vec<Case> {
         let at = before_salt(b) - 2;
         b[at] = 4;
     });
-    odd("another version", &|b| b[0] = 2);
+    odd("another version", &|b| b[0] = 3);
+    odd("a later checkpoint that is not there", &|b| b[0] = 2);
     odd("a byte too many", &|b| b.push(0));
     odd("a byte too few", &|b| _ = b.pop());
     odd("a sibling written out as zero", &|b| {
@@ -423,40 +423,6 @@ pub fn cases() -> Vec<Case> {
         ..case("a policy that names nobody", of_b.file(), "malformed")
     });
 
-    // A closed month: complete for good, however old the cosignatures.
-    let (mut closed, ..) = self::world();
-    closed.leaves.pop();
-    closed.head(period().end_secs() + 86_400 - 1);
-    let nearly = closed.proof(SECRET_B, true);
-    closed.leaves.pop();
-    let covers = closed.leaves.len() as u64;
-    let (_, path) = closed
-        .book
-        .map(period())
-        .unwrap()
-        .prove(&PersonKeys::new(SECRET_B).tag(period()))
-        .unwrap();
-    let (head, _) = closed.book.head(covers, period().end_secs() + 86_400);
-    closed.leaves.push(Leaf::MapHead(head));
-    let mut parts = Parts {
-        path: inclusion_path(&closed.tree(), covers, covers + 1).unwrap(),
-        ..of_b.clone()
-    };
-    parts.index = covers;
-    parts.content.path = path;
-    parts.content.head = closed.leaves.last().unwrap().to_bytes();
-    let then = period().end_secs() + 86_500;
-    parts.checkpoint = closed
-        .signers
-        .sign(&closed.checkpoint(), &[(0, then), (1, then), (3, then)]);
-    let later = then + 400 * 86_400;
-    cases.push(Case {
-        now: later,
-        ..case("a month that was closed a year ago", parts.file(), "ok")
-    });
-    cases.push(Case {
-        now: later,
-        ..case("a month a second before it closed", nearly.file(), "stale")
-    });
+    cases.extend(closed::cases());
     cases
 }

@@ -190,6 +190,7 @@ impl World {
                 rows: shown
                     .map(|((_, row), at)| (at, RowProof::Shown(ShownRow::from(row))))
                     .collect(),
+                later: None,
             },
             index,
             path: inclusion_path(&self.tree(), index, index + 1).unwrap(),
