@@ -9,7 +9,7 @@ mod form;
 pub use check::{Expectation, Fault, FaultCode, Memory, Verified, check};
 
 use crate::checkpoint::SignedCheckpoint;
-use crate::entry::{Commitment, Leaf};
+use crate::entry::{Commitment, KeepingKind, Leaf};
 use crate::hash::Hash;
 use crate::map::MapPath;
 use crate::payload::Payload;
@@ -117,6 +117,33 @@ pub struct OpenedEntry {
     pub shown: ShownRow,
     /// What it says.
     pub payload: Payload,
+}
+
+/// An entry whose content is erased or kept back, with what its notice says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedEntry {
+    /// Index in the log.
+    pub index: u64,
+    /// Index of the notice.
+    pub notice: u64,
+    /// Why it is not shown.
+    pub why: Noted,
+}
+
+/// Why an entry is not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Noted {
+    /// Its row was erased.
+    Erased,
+    /// It is kept back.
+    KeptBack {
+        /// How.
+        kind: KeepingKind,
+        /// Until when, Unix seconds; 0 where no day is set.
+        until: u64,
+        /// The ground, in words.
+        ground: String,
+    },
 }
 
 impl From<&Row> for ShownRow {

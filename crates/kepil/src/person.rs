@@ -4,8 +4,8 @@ use crate::client::Client;
 use crate::exit::{Failure, environment, input};
 use clap::Subcommand;
 use kepil_ledger::anchor::Anchor;
-use kepil_ledger::completeness::{Expectation, FaultCode, Memory, Verified, check};
-use kepil_ledger::entry::Commitment;
+use kepil_ledger::completeness::{Expectation, FaultCode, Memory, Noted, Verified, check};
+use kepil_ledger::entry::{Commitment, KeepingKind};
 use kepil_ledger::hash::Hash;
 use kepil_ledger::period::Period;
 use kepil_ledger::person::PersonKeys;
@@ -254,6 +254,25 @@ fn report(
     }
 }
 
+/// Why an entry is not shown, until when, and on what ground.
+fn noted(why: &Noted) -> (&'static str, Option<u64>, Option<&str>) {
+    match why {
+        Noted::Erased => ("erased", None, None),
+        Noted::KeptBack {
+            kind,
+            until,
+            ground,
+        } => (
+            match kind {
+                KeepingKind::Deferred => "deferred by a judge",
+                KeepingKind::Withheld => "withheld for another person's secrecy",
+            },
+            Some(*until).filter(|until| *until != 0),
+            Some(ground),
+        ),
+    }
+}
+
 fn say(verified: &Verified, period: Period, has_quorum: bool, json: bool) {
     if json {
         let uses: Vec<_> = verified
@@ -269,9 +288,20 @@ fn say(verified: &Verified, period: Period, has_quorum: bool, json: bool) {
                 })
             })
             .collect();
+        let not_shown: Vec<_> = verified
+            .noted
+            .iter()
+            .map(|entry| {
+                let (why, until, ground) = noted(&entry.why);
+                serde_json::json!({
+                    "index": entry.index, "notice": entry.notice, "why": why,
+                    "until": until, "ground": ground,
+                })
+            })
+            .collect();
         crate::out!(
             "{}",
-            serde_json::json!({"code": "ok", "period": period.number(), "result": verified, "uses": uses})
+            serde_json::json!({"code": "ok", "period": period.number(), "result": verified, "uses": uses, "not_shown": not_shown})
         );
         return;
     }
@@ -300,6 +330,16 @@ fn say(verified: &Verified, period: Period, has_quorum: bool, json: bool) {
                 p.verdict
             );
         }
+    }
+    for entry in &verified.noted {
+        let (why, until, ground) = noted(&entry.why);
+        let until = until.map_or_else(String::new, |until| format!(" until {}", at(until)));
+        let ground = ground.map_or_else(String::new, |ground| format!(": {ground}"));
+        crate::out!(
+            "entry {}: {why}{until}, under the notice at entry {}{ground}",
+            entry.index,
+            entry.notice
+        );
     }
     let whole = match verified.count {
         0 => "There is no access to your data",

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Completeness, Later, NoticeProof, OpenedEntry, RowProof, ShownRow};
+use super::{Completeness, Later, Noted, NotedEntry, NoticeProof, OpenedEntry, RowProof, ShownRow};
 use crate::anchor::Anchor;
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, SignedCheckpoint, TrustError};
@@ -74,6 +74,9 @@ pub struct Verified {
     /// What was opened.
     #[serde(skip)]
     pub opened: Vec<OpenedEntry>,
+    /// What is erased or kept back.
+    #[serde(skip)]
+    pub noted: Vec<NotedEntry>,
     /// What to remember.
     #[serde(skip)]
     pub memory: Memory,
@@ -263,6 +266,7 @@ pub fn check(file: &[u8], expected: &Expectation<'_>) -> Result<Verified, Fault>
         not_opened: content.entries.len() - content.rows.len(),
         overdue: 0,
         opened: Vec::new(),
+        noted: Vec::new(),
         memory: Memory {
             size: checkpoint.size,
             entries: content.entries.clone(),
@@ -355,6 +359,11 @@ fn rows(
                     return Err(fault(FaultCode::Notice));
                 }
                 verified.erased += 1;
+                verified.noted.push(NotedEntry {
+                    index,
+                    notice: notice.index,
+                    why: Noted::Erased,
+                });
             }
             RowProof::KeptBack {
                 notice,
@@ -373,6 +382,15 @@ fn rows(
                     KeepingKind::Deferred => verified.deferred += 1,
                     KeepingKind::Withheld => verified.withheld += 1,
                 }
+                verified.noted.push(NotedEntry {
+                    index,
+                    notice: notice.index,
+                    why: Noted::KeptBack {
+                        kind: kept.kind,
+                        until: kept.until,
+                        ground: ground.clone(),
+                    },
+                });
                 verified.overdue += usize::from(kept.until != 0 && kept.until < expected.now);
             }
         }

@@ -14,7 +14,8 @@ use axum::response::{IntoResponse, Response};
 use kepil_chronicle::{ChronicleError, Opened};
 use kepil_identity::mandate::Right;
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
-use kepil_ledger::completeness::{Expectation, OpenedEntry, Verified, check};
+use kepil_ledger::completeness::{Expectation, Noted, NotedEntry, OpenedEntry, Verified, check};
+use kepil_ledger::entry::KeepingKind;
 use kepil_ledger::payload::PayloadKind;
 use kepil_ledger::period::Period;
 use kepil_ledger::policy::Policy;
@@ -213,6 +214,16 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
         .filter(|entry| entry.payload.kind != PayloadKind::Outcome)
         .filter(|entry| system.is_empty() || entry.payload.system == system)
         .collect();
+    let noted = found.noted.iter().filter(|_| system.is_empty());
+    let mut lines: Vec<(u64, Markup)> = rows
+        .iter()
+        .map(|entry| {
+            let line = use_line(law, lang, Some(number), entry, &found.opened);
+            (entry.index, line)
+        })
+        .chain(noted.map(|entry| (entry.index, noted_line(w, entry))))
+        .collect();
+    lines.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
     let counters = app
         .ledger
         .chronicle
@@ -233,7 +244,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
                 } }
             button type="submit" { (w.show) }
         }
-        ol.timeline { @for entry in &rows { li { (use_line(law, lang, Some(number), entry, &found.opened)) } } }
+        ol.timeline { @for (_, line) in &lines { li { (line) } } }
         section.proof aria-labelledby="proof" {
             h2 id="proof" { (w.complete) }
             p { (w.complete_says) " " strong { (at(found.complete_until)) } "." }
@@ -280,6 +291,29 @@ fn use_line(
             @if let Some(at) = p.sealed { " · " (w.was_sealed) " (" (at) ")" }
         }
         @if let Some(number) = number { p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (entry.index)} { (w.more) " " (entry.index) } } }
+    }
+}
+
+/// What can be said of an entry that is not shown.
+fn noted_line(w: &Words, entry: &NotedEntry) -> Markup {
+    let (said, until, ground) = match &entry.why {
+        Noted::Erased => (w.erased, 0, ""),
+        Noted::KeptBack {
+            kind,
+            until,
+            ground,
+        } => {
+            let said = match kind {
+                KeepingKind::Deferred => w.deferred,
+                KeepingKind::Withheld => w.withheld,
+            };
+            (said, *until, ground.as_str())
+        }
+    };
+    html! {
+        p { (w.entry) " " (entry.index) ": " strong { (said) } " (" (w.notice_at) " " (entry.notice) ")" }
+        @if !ground.is_empty() { p { (w.order) ": " (ground) } }
+        @if until != 0 { p { (w.shown_from) " " (at(until)) } }
     }
 }
 
