@@ -212,6 +212,7 @@ impl World {
                 .map(|entry| (entry.index, entry.commitment))
                 .collect(),
             rows,
+            later: None,
         };
         let proof = TlogProof {
             extra: Some(content.to_bytes()),
