@@ -1,0 +1,306 @@
+//! Cases in SQLite: their events, and what they are found by.
+
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params,
+};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::case::{Case, CaseKind, Command, Dated, Event, Refusal};
+use crate::id::CaseId;
+
+/// Version of the tables.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE event(
+  seq INTEGER PRIMARY KEY,
+  id BLOB NOT NULL,
+  at_ms INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_of_case ON event(id, seq);
+CREATE TABLE one(
+  id BLOB PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  entry INTEGER,
+  is_open INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX one_of_subject ON one(subject);
+CREATE INDEX one_open ON one(is_open, kind);
+";
+
+/// The file failed, or holds what it must not.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite failed.
+    #[error("keeping cases")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row cannot be read.
+    #[error("reading a kept case")]
+    Row(#[from] serde_json::Error),
+    /// The events of a case do not begin with its filing.
+    #[error("reading a case: its events do not begin with its filing")]
+    NoFiling,
+    /// The file was made by a later version of this program.
+    #[error("opening the cases: the file has version {found}, this program knows {known}")]
+    Version {
+        /// Of the file.
+        found: i64,
+        /// Of the program.
+        known: i64,
+    },
+}
+
+/// Why a case did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TellError {
+    /// There is none.
+    #[error("handling a case: there is no such case")]
+    NoCase,
+    /// It refuses.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<rusqlite::Error> for TellError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The cases of a node.
+#[derive(Debug)]
+pub struct Cases {
+    connection: Mutex<Connection>,
+}
+
+impl Cases {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is of a later version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        match found {
+            0 => {
+                tx.execute_batch(TABLES)?;
+                tx.pragma_update(None, "user_version", VERSION)?;
+            }
+            VERSION => {}
+            found => {
+                return Err(StoreError::Version {
+                    found,
+                    known: VERSION,
+                });
+            }
+        }
+        tx.commit()?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+        })
+    }
+
+    /// Copies the cases of a node, running or not, into a new file.
+    ///
+    /// # Errors
+    /// When they cannot be read, or the new file is there already or cannot be written.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let connection = Connection::open(from)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Files a case under a name that no other case has; a second filing under it gives the first
+    /// case, and false.
+    ///
+    /// # Errors
+    /// When it cannot be kept, or the event is no filing.
+    pub fn file(&self, name: &str, event: Event, now_ms: u64) -> Result<(Case, bool), StoreError> {
+        let Event::Filed {
+            id,
+            kind,
+            entry,
+            ref subject,
+            ..
+        } = event
+        else {
+            return Err(StoreError::NoFiling);
+        };
+        let mut connection = self.connection();
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let added = tx
+            .prepare_cached(
+                "INSERT INTO one(id, name, kind, subject, entry, is_open) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
+            )?
+            .execute(params![id.as_bytes(), name, kind.as_str(), subject, entry]);
+        match added {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                let first = tx
+                    .prepare_cached("SELECT id FROM one WHERE name = ?1")?
+                    .query_row([name], id_of)?;
+                let case = load(&tx, first)?.ok_or(StoreError::NoFiling)?;
+                return Ok((case, false));
+            }
+            added => added?,
+        };
+        let dated = Dated {
+            at_ms: now_ms,
+            event,
+        };
+        keep(&tx, id, &dated)?;
+        tx.commit()?;
+        let case = Case::of(&[dated]).ok_or(StoreError::NoFiling)?;
+        Ok((case, true))
+    }
+
+    /// Asks a case to do something, and keeps what came of it; all of it or nothing.
+    ///
+    /// # Errors
+    /// When there is no such case, it refuses, or it cannot be kept.
+    pub fn tell(&self, id: CaseId, command: Command, now_ms: u64) -> Result<Case, TellError> {
+        let mut connection = self.connection();
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut case = load(&tx, id)?.ok_or(TellError::NoCase)?;
+        for event in case.handle(command, now_ms)? {
+            let dated = Dated {
+                at_ms: now_ms,
+                event,
+            };
+            keep(&tx, id, &dated)?;
+            case.apply(&dated);
+        }
+        if case.decision.is_some() {
+            tx.prepare_cached("UPDATE one SET is_open = 0 WHERE id = ?1")?
+                .execute([id.as_bytes()])?;
+        }
+        tx.commit()?;
+        Ok(case)
+    }
+
+    /// A case by its number.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn find(&self, id: CaseId) -> Result<Option<Case>, StoreError> {
+        load(&self.connection(), id)
+    }
+
+    /// A case by its name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn named(&self, name: &str) -> Result<Option<Case>, StoreError> {
+        let connection = self.connection();
+        let found = connection
+            .prepare_cached("SELECT id FROM one WHERE name = ?1")?
+            .query_row([name], id_of)
+            .optional()?;
+        found.map_or(Ok(None), |id| load(&connection, id))
+    }
+
+    /// What happened in a case, oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn history(&self, id: CaseId) -> Result<Vec<Dated>, StoreError> {
+        events(&self.connection(), id)
+    }
+
+    /// The cases of a kind that wait for a decision, those due first on top.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn waiting(&self, kind: CaseKind) -> Result<Vec<Case>, StoreError> {
+        let connection = self.connection();
+        let mut cases = all(
+            &connection,
+            "SELECT id FROM one WHERE is_open = 1 AND kind = ?1",
+            kind.as_str(),
+        )?;
+        cases.sort_by_key(|case| {
+            let due = case.delivery.as_ref().and_then(|delivery| delivery.due);
+            (due.is_none(), due, case.filed_ms, case.id)
+        });
+        Ok(cases)
+    }
+
+    /// The cases about somebody, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn about(&self, subject: &str) -> Result<Vec<Case>, StoreError> {
+        let connection = self.connection();
+        let mut cases = all(
+            &connection,
+            "SELECT id FROM one WHERE subject = ?1",
+            subject,
+        )?;
+        cases.sort_by_key(|case| (std::cmp::Reverse(case.filed_ms), case.id));
+        Ok(cases)
+    }
+}
+
+fn id_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<CaseId> {
+    row.get(0).map(CaseId::new)
+}
+
+fn all(connection: &Connection, query: &str, of: &str) -> Result<Vec<Case>, StoreError> {
+    let mut found = connection.prepare_cached(query)?;
+    let ids: Vec<CaseId> = found
+        .query_map([of], id_of)?
+        .collect::<Result<_, rusqlite::Error>>()?;
+    let mut cases = Vec::with_capacity(ids.len());
+    for id in ids {
+        cases.push(load(connection, id)?.ok_or(StoreError::NoFiling)?);
+    }
+    Ok(cases)
+}
+
+fn load(connection: &Connection, id: CaseId) -> Result<Option<Case>, StoreError> {
+    let events = events(connection, id)?;
+    if events.is_empty() {
+        return Ok(None);
+    }
+    Case::of(&events).map(Some).ok_or(StoreError::NoFiling)
+}
+
+fn events(connection: &Connection, id: CaseId) -> Result<Vec<Dated>, StoreError> {
+    let mut found =
+        connection.prepare_cached("SELECT at_ms, body FROM event WHERE id = ?1 ORDER BY seq")?;
+    let mut rows = found.query([id.as_bytes()])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        events.push(Dated {
+            at_ms: row.get(0)?,
+            event: serde_json::from_str(&row.get::<_, String>(1)?)?,
+        });
+    }
+    Ok(events)
+}
+
+fn keep(tx: &Transaction<'_>, id: CaseId, dated: &Dated) -> Result<(), StoreError> {
+    let body = serde_json::to_string(&dated.event)?;
+    tx.prepare_cached("INSERT INTO event(id, at_ms, body) VALUES (?1, ?2, ?3)")?
+        .execute(params![id.as_bytes(), dated.at_ms, body])?;
+    Ok(())
+}
