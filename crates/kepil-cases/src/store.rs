@@ -244,6 +244,16 @@ impl Cases {
         Ok(cases)
     }
 
+    /// All cases about uses of persons' data, decided or not.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn of_people(&self) -> Result<Vec<Case>, StoreError> {
+        let connection = self.connection();
+        let other = CaseKind::Reading.as_str();
+        all(&connection, "SELECT id FROM one WHERE kind != ?1", other)
+    }
+
     /// The cases about somebody, newest first.
     ///
     /// # Errors

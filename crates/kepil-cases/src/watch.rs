@@ -105,13 +105,16 @@ struct Seen {
     entries: Vec<u64>,
     night: Vec<u64>,
     close: Vec<u64>,
+    raised: BTreeSet<Rule>,
 }
 
-/// What the rules remember.
+/// What the rules remember: two days, by official.
 #[derive(Debug, Default)]
 pub struct Watch {
     limits: Limits,
+    newest: Option<Day>,
     days: BTreeMap<(Day, String, String), Seen>,
+    raised: Vec<Flag>,
 }
 
 impl Watch {
@@ -120,50 +123,60 @@ impl Watch {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            days: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
-    /// Takes in a use; gives the flags of every rule whose limit is reached, each time anew, so
-    /// that whoever keeps them has the whole.
-    pub fn see(&mut self, look: Look<'_>) -> Vec<Flag> {
+    /// Takes in a use. A rule raises its flag once for an official and a day.
+    pub fn see(&mut self, look: Look<'_>) {
         if look.official.is_empty() || look.person.is_empty() {
-            return Vec::new();
+            return;
         }
         let day = look.at.kz_day();
-        let oldest = day.plus_days(-2);
-        self.days.retain(|(of, ..), _| *of >= oldest);
+        if self.newest.is_none_or(|newest| newest < day) {
+            self.newest = Some(day);
+            let oldest = day.plus_days(-2);
+            self.days.retain(|(of, ..), _| *of >= oldest);
+        }
         let of = (day, look.system.to_owned(), look.official.to_owned());
         let seen = self.days.entry(of).or_default();
         seen.persons.insert(look.person.to_owned());
         seen.entries.push(look.index);
-        let hour = look.at.kz_hour();
-        let is_night = !(6..22).contains(&hour);
-        if is_night {
+        if !(6..22).contains(&look.at.kz_hour()) {
             seen.night.push(look.index);
         }
         if look.is_close {
             seen.close.push(look.index);
         }
-        let flag = |rule, count, entries: &[u64]| Flag {
-            rule,
-            official: look.official.to_owned(),
-            system: look.system.to_owned(),
-            day,
-            count,
-            entries: entries.iter().rev().take(MAX_ENTRIES).copied().collect(),
-        };
-        let mut flags = Vec::new();
-        if seen.persons.len() >= self.limits.persons {
-            let count = seen.persons.len();
-            flags.push(flag(Rule::ManyPersons, count, &seen.entries));
+        let many = (
+            Rule::ManyPersons,
+            seen.persons.len(),
+            self.limits.persons,
+            &seen.entries,
+        );
+        let night = (
+            Rule::NightWork,
+            seen.night.len(),
+            self.limits.night,
+            &seen.night,
+        );
+        let close = (Rule::Close, seen.close.len(), 1, &seen.close);
+        for (rule, count, limit, entries) in [many, night, close] {
+            if count >= limit && seen.raised.insert(rule) {
+                self.raised.push(Flag {
+                    rule,
+                    official: look.official.to_owned(),
+                    system: look.system.to_owned(),
+                    day,
+                    count,
+                    entries: entries.iter().rev().take(MAX_ENTRIES).copied().collect(),
+                });
+            }
         }
-        if is_night && seen.night.len() >= self.limits.night {
-            flags.push(flag(Rule::NightWork, seen.night.len(), &seen.night));
-        }
-        if look.is_close {
-            flags.push(flag(Rule::Close, seen.close.len(), &seen.close));
-        }
-        flags
+    }
+
+    /// The flags raised since the last time they were taken.
+    pub fn take_raised(&mut self) -> Vec<Flag> {
+        std::mem::take(&mut self.raised)
     }
 }

@@ -258,17 +258,18 @@ fn watched(looks: &[(u64, i64, String, String, bool)]) -> Vec<Flag> {
     };
     let mut watch = Watch::new(limits);
     let start = Day::parse("2026-11-18").unwrap().start();
-    let mut flags = Vec::new();
     for (index, hour, official, person, is_close) in looks {
-        flags.extend(watch.see(Look {
+        watch.see(Look {
             index: *index,
             at: Instant::from_ms(start.ms() + hour * 3_600_000),
             system: "KZ-TAX-01",
             official,
             person,
             is_close: *is_close,
-        }));
+        });
     }
+    let flags = watch.take_raised();
+    assert_eq!(watch.take_raised(), []);
     flags
 }
 

@@ -79,6 +79,12 @@ pub struct Notices {
 }
 
 impl Notices {
+    /// Entries kept back until a day, with that day in Unix seconds.
+    pub fn kept_until(&self) -> impl Iterator<Item = (u64, u64)> {
+        let kept = self.kept.iter().filter(|(_, kept)| kept.until != 0);
+        kept.map(|(index, kept)| (*index, kept.until))
+    }
+
     /// Takes a leaf of the log with its private side, if it is a notice that has one.
     pub(crate) fn take(&mut self, index: u64, leaf: &Leaf, row: Option<NoticeRow>) {
         match leaf {

@@ -271,6 +271,14 @@ impl Vocabulary {
         })
     }
 
+    /// The ids of the terms of a type, in their order.
+    pub fn names<'a>(&'a self, type_name: &str) -> impl Iterator<Item = &'a str> + 'a {
+        let type_ix = self.type_named(type_name);
+        let def = type_ix.and_then(|ix| self.types().get(usize::from(ix)));
+        def.into_iter()
+            .flat_map(|def| def.terms.iter().map(|term| term.id.as_str()))
+    }
+
     /// The name for people of a term, falling back on its id.
     #[must_use]
     pub fn label(&self, type_name: &str, id: &str, lang: kepil_terms::Lang) -> String {

@@ -55,7 +55,7 @@ pub enum DecisionCode {
     Deny = 2,
     /// Permitted in an emergency; of an outcome: unknown.
     Emergency = 3,
-    /// A human decides.
+    /// A human decides; of an outcome: what a person did about the use.
     Human = 4,
 }
 

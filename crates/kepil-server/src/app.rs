@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::conformance::Conformance;
+use crate::desk::Desk;
 use crate::door::Door;
 use crate::ledger::{Intent, Ledger};
 use crate::metrics::{Metrics, OutcomeLabel};
@@ -17,7 +18,7 @@ use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::period::Period;
 use kepil_ledger::record::DecisionCode;
 use kepil_terms::Instant;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a node's sense of time comes from: milliseconds since 1970.
@@ -50,6 +51,15 @@ pub struct Reliance {
     pub refused: u64,
 }
 
+/// How the log grows.
+#[derive(Debug, Clone, Default)]
+pub struct Growth {
+    /// Entries by month.
+    pub months: BTreeMap<u32, u64>,
+    /// Requests by asking system; those in sealed entries are not counted.
+    pub systems: HashMap<String, u64>,
+}
+
 /// An idempotency key.
 #[derive(Debug, Clone)]
 pub enum Repeat {
@@ -77,6 +87,8 @@ pub struct App {
     pub ledger: Ledger,
     /// Accounts, sessions, passkeys.
     pub people: People,
+    /// What people decide about uses.
+    pub desk: Desk,
     /// Hash of the operator's token.
     pub operator: Hash,
     /// Metrics.
@@ -89,6 +101,8 @@ pub struct App {
     pub reliance: Mutex<HashMap<String, Reliance>>,
     /// The month everybody was enrolled in last, and the registers that named them.
     pub enrolled: Mutex<Option<(Period, Arc<Law>)>>,
+    /// Uses and outcomes by month of Kazakhstan (such as 202611), with asking systems.
+    pub growth: Mutex<Growth>,
     /// Idempotency keys with the second they were first used.
     pub repeats: Mutex<HashMap<String, (u64, Repeat)>>,
 }
@@ -236,6 +250,22 @@ impl App {
         Ok(())
     }
 
+    fn grow(&self, leaf: &Leaf, payload: &Payload) {
+        let ms = i64::try_from(payload.at_ms).unwrap_or(i64::MAX);
+        let month: String = Instant::from_ms(ms).kz_day().to_string();
+        let month = month.replace('-', "");
+        let month = month.get(..6).and_then(|text| text.parse().ok());
+        let mut growth = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        *growth.months.entry(month.unwrap_or_default()).or_default() += 1;
+        if payload.kind == PayloadKind::Decision && matches!(leaf, Leaf::Access(_)) {
+            if let Some(count) = growth.systems.get_mut(&payload.system) {
+                *count += 1;
+            } else {
+                growth.systems.insert(payload.system.clone(), 1);
+            }
+        }
+    }
+
     /// Keeps count of permitted uses and their outcomes.
     pub fn take_payload(
         &self,
@@ -245,6 +275,9 @@ impl App {
         leaf: &Leaf,
         payload: &Payload,
     ) {
+        self.grow(leaf, payload);
+        self.desk
+            .take_in(&self.law.load(), index, subject, decision, leaf, payload);
         match payload.kind {
             PayloadKind::Decision
                 if decision == DecisionCode::Permit
@@ -265,8 +298,22 @@ impl App {
                     outcome: payload.outcome.clone(),
                 };
                 self.metrics.outcomes.get_or_create(&label).inc();
-                if let Some(intent) = payload.intent {
-                    self.ledger.conclude(intent);
+                match (payload.intent, payload.outcome.as_str()) {
+                    (Some(intent), "released" | "not_released" | "unknown") => {
+                        self.ledger.conclude(intent);
+                    }
+                    // A person allowed it: now its outcome is waited for.
+                    (Some(intent), crate::desk::ALLOWED) => {
+                        let waiting = Intent {
+                            subject: subject.to_owned(),
+                            system: payload.system.clone(),
+                            purpose: payload.purpose.clone(),
+                            at_ms: payload.at_ms,
+                            is_sealed: false,
+                        };
+                        self.ledger.intend(intent, waiting);
+                    }
+                    _ => {}
                 }
             }
             _ => {}

@@ -26,6 +26,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The ledger.
     pub ledger: LedgerConfig,
+    /// The desks of supervisors and officials.
+    pub desk: DeskConfig,
     /// Logs.
     pub log: LogConfig,
     /// Assumed acts too: tests and the demo only.
@@ -114,6 +116,31 @@ impl Default for LedgerConfig {
     }
 }
 
+/// The desks of supervisors and officials.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeskConfig {
+    /// The registered system under which supervisors look at records.
+    pub supervisor_system: Option<String>,
+    /// Data categories whose release by a human takes two people.
+    pub second_person: Vec<String>,
+    /// Different persons in a day from which on one official's reading is flagged.
+    pub flag_persons: usize,
+    /// Uses at night from which on one official's reading is flagged.
+    pub flag_night: usize,
+}
+
+impl Default for DeskConfig {
+    fn default() -> Self {
+        Self {
+            supervisor_system: None,
+            second_person: Vec::new(),
+            flag_persons: 50,
+            flag_night: 5,
+        }
+    }
+}
+
 /// Logs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -134,6 +161,7 @@ impl Default for Config {
             limits: Limits::default(),
             tokens: Tokens::default(),
             ledger: LedgerConfig::default(),
+            desk: DeskConfig::default(),
             log: LogConfig::default(),
             danger_assumed_law: false,
             danger_conformance_tenant: false,

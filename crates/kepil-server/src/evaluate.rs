@@ -30,6 +30,8 @@ pub struct Caller<'a> {
     pub lang: Lang,
     /// Key and body hash of the idempotency key, or nothing.
     pub repeat: String,
+    /// What this node itself knows of the request, laid over everything else.
+    pub known: Json,
 }
 
 /// One evaluation, decided but not yet recorded.
@@ -46,6 +48,20 @@ pub struct Decided {
 struct Order {
     id: String,
     sealed_until: Option<Period>,
+}
+
+impl Decided {
+    /// What was decided.
+    #[must_use]
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+/// The event a decision would become, for whoever looks before sending.
+#[must_use]
+pub fn preview(app: &App, decided: &Decided) -> Event {
+    event(app, decided)
 }
 
 /// The other records a context may refer to: its key, and their kind in the register.
@@ -213,6 +229,11 @@ fn scene_and_order(
         facts.set(slots.fields, Value::Strs(fields.into()));
     }
     set(gate, &mut facts, "log_ready", true);
+    if !caller.known.is_null() {
+        gate.patcher()
+            .apply(&mut facts, &caller.known)
+            .map_err(|e| e.to_string())?;
+    }
     let citations: Vec<Citation> = words(e.context, "basis")?
         .iter()
         .map(|c| Citation::parse(c, book))

@@ -427,6 +427,7 @@ pub async fn work(app: Arc<App>) {
         if let Err(error) = unknown_outcomes(&app, now_ms).await {
             tracing::error!(error = %error, "recording unknown outcomes");
         }
+        crate::desk::flags(&app).await;
         match app.ledger.chronicle.open_due(now_ms).await {
             Ok(opened) if opened.is_empty() => {}
             Ok(opened) => tracing::info!(count = opened.len(), "sealed entries were opened"),

@@ -1,15 +1,18 @@
 //! What people see: the start page, the statute book, the ledger's head.
 
+mod chart;
 mod law;
 mod receipt;
 mod start;
+mod systems;
 mod words;
 
 use crate::app::App;
+use crate::asset::Asset;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 use kepil_terms::Lang;
 use maud::{DOCTYPE, Markup, html};
@@ -27,6 +30,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/{lang}/law", get(law::list))
         .route("/{lang}/law/{act}", get(law::act))
         .route("/{lang}/decisions/{index}", get(start::decision))
+        .route("/{lang}/systems", get(systems::page))
         .route("/{lang}/ledger", get(start::ledger).post(receipt::check))
 }
 
@@ -43,26 +47,14 @@ async fn language(headers: HeaderMap) -> Redirect {
     Redirect::to(&format!("/{}", lang.code()))
 }
 
-async fn style() -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-            (header::CACHE_CONTROL, "max-age=3600"),
-        ],
-        include_str!("pages/style.css"),
-    )
-        .into_response()
+async fn style(asked: HeaderMap) -> Response {
+    static STYLE: Asset = Asset::new("text/css; charset=utf-8", include_str!("pages/style.css"));
+    STYLE.serve(&asked)
 }
 
-async fn icon() -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, "image/svg+xml"),
-            (header::CACHE_CONTROL, "max-age=86400"),
-        ],
-        include_str!("pages/icon.svg"),
-    )
-        .into_response()
+async fn icon(asked: HeaderMap) -> Response {
+    static ICON: Asset = Asset::new("image/svg+xml", include_str!("pages/icon.svg"));
+    ICON.serve(&asked)
 }
 
 /// The frame of every page: `path` is the address after the language.
@@ -85,7 +77,10 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
                     nav aria-label=(w.sections) {
                         a href={"/" (lang.code()) "/law"} { (w.law) }
                         a href={"/" (lang.code()) "/ledger"} { (w.ledger) }
-                        a href={"/" (lang.code()) "/my/uses"} { (w.my_uses) }
+                        a href={"/" (lang.code()) "/systems"} { (w.systems) }
+                        @if path.starts_with("/desk") { a href={"/" (lang.code()) "/desk"} { (w.desk) } }
+                        @else if path.starts_with("/supervision") { a href={"/" (lang.code()) "/supervision"} { (w.supervision) } }
+                        @else { a href={"/" (lang.code()) "/my/uses"} { (w.my_uses) } }
                         a href={"/" (lang.code()) "/my/identity"} { (w.my_identity) }
                     }
                     nav.langs aria-label=(w.language) {

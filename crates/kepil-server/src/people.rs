@@ -8,12 +8,12 @@ mod export;
 mod identity;
 #[cfg(feature = "demo")]
 pub mod invented;
-mod moment;
+pub(crate) mod moment;
 mod number;
 mod openid;
 mod passkeys;
 mod sign_in;
-mod uses;
+pub(crate) mod uses;
 pub mod visitor;
 mod words;
 
@@ -104,6 +104,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             "/{lang}/authorize/{ticket}",
             get(openid::resume).post(openid::answer),
         )
+        .route("/{lang}/my", get(sign_in::own_desk))
         .route("/{lang}/my/uses", get(uses::page))
         .route("/{lang}/my/uses/{period}/proof", get(uses::proof))
         .route("/{lang}/my/uses/{period}/check", get(check::page))

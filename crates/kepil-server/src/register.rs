@@ -3,6 +3,7 @@
 
 use kepil_gate::Gate;
 use kepil_gate::patch::PatchError;
+use kepil_identity::official::OfficialMandate;
 use kepil_law::vocab::{Mask, bit};
 use kepil_law::{Facts, Slot, Value};
 use kepil_ledger::period::Period;
@@ -39,6 +40,24 @@ pub struct RegisterFile {
     pub systems: Vec<SystemEntry>,
     /// All other records.
     pub records: Vec<RecordEntry>,
+    /// What officials may ask for, by whom they work for.
+    #[serde(default)]
+    pub mandates: Vec<OfficialMandate>,
+    /// Registers whose uses do not pass this gate, and why: said to the public.
+    #[serde(default)]
+    pub not_connected: Vec<NotConnected>,
+}
+
+/// A register whose uses do not pass this gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotConnected {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub holder: String,
+    /// Why it is not connected, and what is planned.
+    pub why: String,
 }
 
 /// A registered system: a caller of the gate.
@@ -83,6 +102,13 @@ pub struct RecordEntry {
 pub struct Layer(Vec<(Slot, Value)>);
 
 impl Layer {
+    /// What it says of a fact.
+    #[must_use]
+    pub fn get(&self, slot: Slot) -> Option<&Value> {
+        let found = self.0.iter().find(|(known, _)| *known == slot);
+        found.map(|(_, value)| value)
+    }
+
     /// Lays the facts over a row.
     pub fn lay(&self, facts: &mut Facts) {
         for (slot, value) in &self.0 {
@@ -132,6 +158,8 @@ impl Entry {
 pub struct Register {
     systems: HashMap<String, std::sync::Arc<System>>,
     records: HashMap<String, HashMap<String, Entry>>,
+    mandates: Vec<OfficialMandate>,
+    not_connected: Vec<NotConnected>,
     unknown: Facts,
 }
 
@@ -161,6 +189,7 @@ impl Register {
     pub fn load(file: &RegisterFile, gate: &Gate) -> Result<Self, RegisterError> {
         let mut out = Self {
             unknown: unknown(gate)?,
+            not_connected: file.not_connected.clone(),
             ..Self::default()
         };
         for s in &file.systems {
@@ -192,6 +221,26 @@ impl Register {
             {
                 return Err(wrong("it stands there twice".into()));
             }
+        }
+        for (place, mandate) in file.mandates.iter().enumerate() {
+            let wrong = |what: &str| RegisterError::Entry {
+                kind: "mandate".into(),
+                id: format!("mandates[{place}]"),
+                what: what.to_owned(),
+            };
+            if !out.systems.contains_key(&mandate.system) {
+                return Err(wrong("its system is not registered"));
+            }
+            let is_purpose = |name: &String| gate.book().vocab.find("Purpose", name).is_some();
+            if !mandate.purposes.iter().all(is_purpose) {
+                return Err(wrong(
+                    "it names a purpose that the vocabulary does not have",
+                ));
+            }
+            if mandate.until_ms <= mandate.from_ms {
+                return Err(wrong("it ends before it begins"));
+            }
+            out.mandates.push(mandate.clone());
         }
         for (place, r) in file.records.iter().enumerate() {
             // By its place: an id may be a person's, and this goes into the node's logs.
@@ -259,6 +308,38 @@ impl Register {
         let covered = covered.flat_map(|entry| entry.persons.iter().map(String::as_str));
         let all: BTreeSet<&str> = own.chain(covered).collect();
         all.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The mandates of an official, in the order of the file.
+    pub fn mandates_of<'a>(
+        &'a self,
+        official: &'a str,
+    ) -> impl Iterator<Item = &'a OfficialMandate> {
+        self.mandates
+            .iter()
+            .filter(move |mandate| mandate.official == official)
+    }
+
+    /// Registers whose uses do not pass this gate.
+    #[must_use]
+    pub fn not_connected(&self) -> &[NotConnected] {
+        &self.not_connected
+    }
+
+    /// The records of a kind, in order of their ids.
+    #[must_use]
+    pub fn of_kind(&self, kind: &str) -> Vec<(&str, &Entry)> {
+        let records = self.records.get(kind).into_iter().flatten();
+        let mut records: Vec<_> = records.map(|(id, entry)| (id.as_str(), entry)).collect();
+        records.sort_unstable_by_key(|(id, _)| *id);
+        records
+    }
+
+    /// Whether the register of officials says that a person is close to an official.
+    #[must_use]
+    pub fn is_close(&self, official: &str, person: &str) -> bool {
+        let entry = self.record("official", official);
+        entry.is_some_and(|entry| entry.persons.iter().any(|close| close == person))
     }
 
     /// All systems.

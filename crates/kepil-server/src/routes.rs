@@ -28,6 +28,7 @@ type Shared = Arc<App>;
 pub const ROUTES: &[(&str, &str)] = &[
     ("post", "/access/v1/evaluation"),
     ("post", "/access/v1/evaluations"),
+    ("get", "/access/v1/reviews/{index}"),
     ("get", "/.well-known/authzen-configuration"),
     ("post", "/oauth/token"),
     ("get", "/openapi.json"),
@@ -54,6 +55,7 @@ pub fn router(app: Shared) -> Router {
     let mut router = Router::new()
         .route("/access/v1/evaluation", post(evaluation))
         .route("/access/v1/evaluations", post(evaluations))
+        .route("/access/v1/reviews/{index}", get(review))
         .route("/.well-known/authzen-configuration", get(discovery))
         .route("/oauth/token", post(token))
         .route("/openapi.json", get(async || Json(openapi::document())))
@@ -74,7 +76,8 @@ pub fn router(app: Shared) -> Router {
         .route("/audit/v1/records/{bundle}", get(crate::audit::records))
         .route("/admin/v1/orders", post(crate::admin::act))
         .merge(pages::router())
-        .merge(crate::people::router(Arc::clone(&app)));
+        .merge(crate::people::router(Arc::clone(&app)))
+        .merge(crate::desk::router(Arc::clone(&app)));
     if app.conformance.is_some() {
         router = router
             .route(
@@ -242,7 +245,24 @@ fn caller<'a>(system: &'a System, headers: &HeaderMap) -> Caller<'a> {
         request: request_id(headers),
         lang: language(headers),
         repeat: String::new(),
+        known: Value::Null,
     }
+}
+
+async fn review(
+    State(app): State<Shared>,
+    Path(index): Path<u64>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let system = app
+        .door
+        .who(&headers, &app.law.load().register, app.wall_secs())?;
+    let looked = tokio::task::spawn_blocking(move || {
+        crate::desk::review_state(&app, &system, index).map(|state| Json(state).into_response())
+    });
+    looked
+        .await
+        .unwrap_or_else(|_| Err(Problem::internal("the case could not be read")))
 }
 
 async fn evaluation(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {

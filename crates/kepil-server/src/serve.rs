@@ -3,6 +3,7 @@
 use crate::app::{App, Clock, Law};
 use crate::config::Config;
 use crate::conformance::Conformance;
+use crate::desk::Desk;
 use crate::door::Door;
 use crate::ledger::{self, Ledger};
 use crate::metrics::Metrics;
@@ -160,6 +161,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         None
     };
     let people = People::open(&config)?;
+    let desk = Desk::open(&config)?;
     let app = Arc::new(App {
         door: Door::new(
             &config.public_url,
@@ -171,11 +173,13 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         wall,
         ledger,
         people,
+        desk,
         operator: crate::admin::token(&config.data_dir).map_err(say)?,
         metrics: Metrics::default(),
         conformance,
         recent: Mutex::new(VecDeque::new()),
         reliance: Mutex::new(HashMap::new()),
+        growth: Mutex::default(),
         enrolled: Mutex::new(None),
         repeats: Mutex::new(HashMap::new()),
         config,

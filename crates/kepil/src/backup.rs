@@ -2,6 +2,7 @@
 
 use crate::exit::{Failure, environment, input};
 use kepil_accounts::Accounts;
+use kepil_cases::Cases;
 use kepil_ledger::checkpoint;
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::note::VerifyingKey;
@@ -59,6 +60,9 @@ const FILES: [&str; 8] = [
     "pairwise.key",
 ];
 
+/// Cases, copied in the same way.
+const CASES: &str = "cases.db";
+
 /// Accounts of people, which are copied as the database sees them.
 const ACCOUNTS: &str = "accounts.db";
 
@@ -92,6 +96,12 @@ pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
     if args.data.join(ACCOUNTS).exists() {
         let to = args.to.join(ACCOUNTS);
         Accounts::copy(&args.data.join(ACCOUNTS), &to)
+            .map_err(|e| environment(format!("copying {}: {}", to.display(), in_one_line(&e))))?;
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).map_err(environment)?;
+    }
+    if args.data.join(CASES).exists() {
+        let to = args.to.join(CASES);
+        Cases::copy(&args.data.join(CASES), &to)
             .map_err(|e| environment(format!("copying {}: {}", to.display(), in_one_line(&e))))?;
         fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).map_err(environment)?;
     }

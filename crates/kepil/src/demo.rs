@@ -1,6 +1,7 @@
 //! `kepil demo`: spring 2020 and today, on invented people, over real HTTP.
 
 mod caller;
+mod offices;
 mod own;
 mod play;
 mod stage;
@@ -10,7 +11,7 @@ use crate::exit::{Failure, environment};
 use kepil_identity::holder::{Holder, Role};
 use kepil_ledger::note::VerifyingKey;
 use kepil_server::Config;
-use kepil_server::config::{LawConfig, LogConfig};
+use kepil_server::config::{DeskConfig, LawConfig, LogConfig};
 use kepil_server::people::invented::invent;
 use kepil_server::serve::{listen, open, serve, system_clock};
 use kepil_terms::Lang;
@@ -75,6 +76,11 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
             data_dir: args.dir.clone(),
             law: LawConfig { pack: None, confidence_floor: false },
             danger_assumed_law: true,
+            desk: DeskConfig {
+                supervisor_system: Some(offices::AUTHORITY.to_owned()),
+                second_person: vec!["mobile_location".to_owned()],
+                ..DeskConfig::default()
+            },
             ..Config::default()
         };
         let listener = match listen(&config).await {
@@ -94,7 +100,8 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         let story = Arc::new(AtomicU64::new(begins));
         let hands = Arc::clone(&story);
         let app = open(config, Arc::new(move || hands.load(Ordering::SeqCst)), system_clock()).map_err(environment)?;
-        let holders: Vec<Holder> = stage.persons().into_iter().map(|reference| Holder { role: Role::Citizen, reference }).collect();
+        let people = stage.persons().into_iter().map(|reference| Holder { role: Role::Citizen, reference });
+        let holders: Vec<Holder> = people.chain(offices::holders()).collect();
         let with = Arc::clone(&app);
         tokio::task::spawn_blocking(move || invent(&with.people, &holders, system_clock()()))
             .await
@@ -138,7 +145,7 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
             crate::out!("\nLook at   {url}/{}        decisions with reasons, the statute book, the ledger's head", lang.code());
             // Passkeys are bound to a name, so people come in by name.
             let named = url.replace("127.0.0.1", "localhost");
-            crate::out!("Come in   {named}/{}/sign-in        as one of the invented people: who used my data, my identity", lang.code());
+            crate::out!("Come in   {named}/{}/sign-in        as an invented citizen, official or supervisor", lang.code());
             crate::out!("Check it  kepil ledger verify {url}");
             crate::out!("          kepil ledger receipt {}/receipt.json --log {url}", args.dir.display());
             if let Some(asker) = &asker {

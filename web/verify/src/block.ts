@@ -83,7 +83,7 @@ const zero = new Uint8Array(32);
 
 const kinds = [undefined, "access", "outcome", "sealed", "opened"];
 const decisions = [undefined, "permit", "deny", "emergency", "human"];
-const outcomes = [undefined, "released", "not_released", "unknown"];
+const outcomes = [undefined, "released", "not_released", "unknown", "person"];
 
 /** Of the leaves, by type. A map head may be longer. */
 const lengths = [undefined, 33, 53, 45, 37, 41, 54, 33, undefined, 50, 45];

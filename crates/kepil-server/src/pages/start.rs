@@ -191,11 +191,30 @@ pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup,
         (std::fs::read_to_string(file).unwrap_or_default(), key)
     };
     let url = &app.config.public_url;
+    let policy = kepil_ledger::policy::Policy::parse(app.ledger.policy.as_bytes());
+    let witnesses: Vec<String> = policy.map_or_else(
+        |_| Vec::new(),
+        |policy| {
+            let known = policy.witnesses().iter();
+            known.map(|w| w.key.name().to_string()).collect()
+        },
+    );
+    let months: Vec<(String, u64)> = {
+        let growth = app.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = growth.months.iter();
+        named
+            .map(|(month, count)| (format!("{:02}.{}", month % 100, month / 100), *count))
+            .collect()
+    };
     let body = html! {
         h1 { (w.ledger) }
         h2 { (w.head) }
         dl { dt { (w.entries) } dd { (app.ledger.chronicle.reader().size()) } dt { (w.key) } dd { code { (key) } } }
         pre { (checkpoint) }
+        h2 { (w.witnesses) }
+        ul { @for name in &witnesses { li { (name) } } }
+        h2 { (w.growth) }
+        (super::chart::bars(w.growth, (w.month, w.entries), &months))
         h2 { (w.receipt) }
         (super::receipt::form(lang, ""))
         h2 { (w.check) }

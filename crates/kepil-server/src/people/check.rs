@@ -3,24 +3,22 @@
 use super::visitor::Visitor;
 use super::words::words;
 use crate::app::App;
+use crate::asset::Asset;
 use crate::pages::{frame, lang_of};
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use kepil_ledger::period::Period;
 use maud::{Markup, html};
 use std::sync::Arc;
 
 /// `GET /assets/check.js`: the verifier and what lets a page use it, from `web/verify`.
-pub(super) async fn script() -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
-            (header::CACHE_CONTROL, "max-age=3600"),
-        ],
+pub(super) async fn script(asked: HeaderMap) -> Response {
+    static CHECK: Asset = Asset::new(
+        "text/javascript; charset=utf-8",
         include_str!("../../../../web/verify/dist/check.js"),
-    )
-        .into_response()
+    );
+    CHECK.serve(&asked)
 }
 
 /// `GET /{lang}/my/uses/{period}/check`

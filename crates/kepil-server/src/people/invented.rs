@@ -134,7 +134,7 @@ pub(super) async fn enter(
     let found = with_accounts(&app, move |app| app.people.accounts.find(id)).await?;
     let account = found.ok().flatten().ok_or_else(nobody)?;
     let cookie = begin(&app, &account, Level::Two, &headers).await?;
-    let to = Redirect::to(&format!("/{}/my/uses", lang.code()));
+    let to = Redirect::to(&format!("/{}/my", lang.code()));
     Ok(([(header::SET_COOKIE, cookie)], to).into_response())
 }
 

@@ -3,7 +3,7 @@
 use kepil_terms::Instant;
 
 /// A moment as people write it here: day, time, and the offset of Kazakhstan.
-pub(super) fn at(secs: u64) -> String {
+pub(crate) fn at(secs: u64) -> String {
     let ms = i64::try_from(secs.saturating_mul(1000)).unwrap_or(i64::MAX);
     let text = Instant::from_ms(ms).to_rfc3339();
     let (date, rest) = text.split_once('T').unwrap_or((&text, ""));

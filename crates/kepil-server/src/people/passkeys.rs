@@ -1,7 +1,8 @@
 //! Passkeys: the ceremonies of Web Authentication, over the `webauthn-rs` library.
 
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use crate::asset::Asset;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kepil_identity::id::AccountId;
@@ -175,13 +176,8 @@ fn kept(passkey: &Passkey) -> Result<Kept, CeremonyError> {
 }
 
 /// `GET /assets/passkey.js`
-pub(crate) async fn script() -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
-            (header::CACHE_CONTROL, "max-age=3600"),
-        ],
-        include_str!("passkey.js"),
-    )
-        .into_response()
+pub(crate) async fn script(asked: HeaderMap) -> Response {
+    static PASSKEY: Asset =
+        Asset::new("text/javascript; charset=utf-8", include_str!("passkey.js"));
+    PASSKEY.serve(&asked)
 }

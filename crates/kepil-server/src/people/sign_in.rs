@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use kepil_accounts::TellError;
 use kepil_identity::account::{Account, Command, Event, Refusal};
 use kepil_identity::factor::{Factor, FactorKind};
+use kepil_identity::holder::Role;
 use kepil_identity::level::Level;
 use kepil_identity::secret::SecretHash;
 use kepil_terms::Lang;
@@ -29,7 +30,27 @@ fn back(then: Option<&str>, lang: Lang) -> String {
             && !path.contains('\\')
             && path.bytes().all(|b| b.is_ascii_graphic())
     });
-    own.map_or_else(|| format!("/{}/my/uses", lang.code()), str::to_owned)
+    own.map_or_else(|| home(lang), str::to_owned)
+}
+
+/// The page that leads everybody to the own desk.
+fn home(lang: Lang) -> String {
+    format!("/{}/my", lang.code())
+}
+
+/// `GET /{lang}/my`: the own desk, by role.
+pub(crate) async fn own_desk(
+    Path(lang): Path<String>,
+    visitor: super::visitor::Visitor,
+) -> Result<Redirect, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let desk = match visitor.account.holder.role {
+        Role::Citizen | Role::Foreigner => "my/uses",
+        Role::Official => "desk",
+        Role::Supervisor => "supervision",
+        Role::Operator => "my/identity",
+    };
+    Ok(Redirect::to(&format!("/{}/{desk}", lang.code())))
 }
 
 /// Where to go on.
@@ -477,7 +498,7 @@ mod tests {
             "/en/a\r\nset-cookie: x",
             "",
         ] {
-            assert_eq!(back(Some(away), Lang::En), "/en/my/uses", "{away}");
+            assert_eq!(back(Some(away), Lang::En), "/en/my", "{away}");
         }
     }
 }

@@ -12,11 +12,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kepil_chronicle::{ChronicleError, Opened};
+use kepil_gate::Decision;
 use kepil_identity::mandate::Right;
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
 use kepil_ledger::completeness::{Expectation, Noted, NotedEntry, OpenedEntry, Verified, check};
 use kepil_ledger::entry::KeepingKind;
-use kepil_ledger::payload::PayloadKind;
+use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::period::Period;
 use kepil_ledger::policy::Policy;
 use kepil_terms::{Instant, Lang, Verdict};
@@ -30,7 +31,7 @@ const MAX_AGE: u64 = 3600;
 
 /// Why there is no list to show.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoList {
+pub(crate) enum NoList {
     #[error(transparent)]
     Standing(#[from] NoStanding),
     #[error("the log has not published anything yet")]
@@ -53,10 +54,10 @@ pub(crate) struct Wanted {
 }
 
 /// A month's list, checked.
-pub(super) struct List {
-    pub(super) period: Period,
+pub(crate) struct List {
+    pub(crate) period: Period,
     pub(super) months: Vec<(Period, usize)>,
-    pub(super) verified: Verified,
+    pub(crate) verified: Verified,
 }
 
 /// A day of the calendar of Kazakhstan, for ages and powers.
@@ -67,7 +68,7 @@ fn today(app: &App) -> (kepil_terms::Day, u64) {
 }
 
 /// The subject of a visitor who may see the own uses.
-pub(super) fn subject(app: &App, visitor: &Visitor) -> Result<String, NoStanding> {
+pub(crate) fn subject(app: &App, visitor: &Visitor) -> Result<String, NoStanding> {
     let reference = visitor.account.holder.reference.as_str();
     let own = Subject {
         reference,
@@ -141,7 +142,7 @@ pub(super) fn make(app: &App, subject: &str, period: Period) -> Result<String, N
 }
 
 /// The page that says why there is no list, and what to do.
-pub(super) fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
+pub(crate) fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
     let w = words(lang);
     let (status, said) = match why {
         NoList::Standing(NoStanding::Level | NoStanding::Over(_)) => {
@@ -166,7 +167,7 @@ pub(super) fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
     (status, frame(app, lang, "/my/uses", w.uses, &body)).into_response()
 }
 
-fn period_of(text: &str) -> Option<Period> {
+pub(crate) fn period_of(text: &str) -> Option<Period> {
     Period::new(text.parse().ok()?)
 }
 
@@ -195,6 +196,14 @@ pub(crate) async fn page(
     Ok(frame(&app, lang, "/my/uses", words(lang).uses, &body).into_response())
 }
 
+/// What became of an entry, in the order of the list.
+fn became(index: u64, all: &[OpenedEntry]) -> Vec<&Payload> {
+    let of = |other: &&OpenedEntry| {
+        other.payload.kind == PayloadKind::Outcome && other.payload.intent == Some(index)
+    };
+    all.iter().filter(of).map(|other| &other.payload).collect()
+}
+
 fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Markup {
     let w = words(lang);
     let code = lang.code();
@@ -218,7 +227,15 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
     let mut lines: Vec<(u64, Markup)> = rows
         .iter()
         .map(|entry| {
-            let line = use_line(law, lang, Some(number), entry, &found.opened);
+            let became = became(entry.index, &found.opened);
+            let line = use_line(
+                law,
+                lang,
+                Some(number),
+                entry.index,
+                &entry.payload,
+                &became,
+            );
             (entry.index, line)
         })
         .chain(noted.map(|entry| (entry.index, noted_line(w, entry))))
@@ -266,31 +283,28 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
 }
 
 /// What a line says: when, who, what for, and on which article.
-fn use_line(
+pub(crate) fn use_line(
     law: &Law,
     lang: Lang,
     number: Option<u32>,
-    entry: &OpenedEntry,
-    all: &[OpenedEntry],
+    index: u64,
+    p: &Payload,
+    became: &[&Payload],
 ) -> Markup {
     let w = words(lang);
-    let p = &entry.payload;
     let book = law.gate.book();
     let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
     let data: Vec<String> = p.categories.iter().map(|c| label("Category", c)).collect();
-    let became = all.iter().find(|other| {
-        other.payload.kind == PayloadKind::Outcome && other.payload.intent == Some(entry.index)
-    });
     html! {
         p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(p.at_ms / 1000)) } }
         p { strong { (label("Actor", &p.actor)) } " (" (system_name(law, &p.system)) ") · " (label("Action", &p.operation)) ": " @if data.is_empty() { "–" } @else { (data.join(", ")) } }
         p { (w.purpose) ": " (label("Purpose", &p.purpose)) }
         p { span.(p.verdict) { (crate::pages::verdict(verdict_of(&p.verdict), lang)) }
             @if !p.grounds.is_empty() { " · " (w.basis) ": " @for (n, rule) in p.grounds.iter().enumerate() { @if n > 0 { ", " } (article(lang, rule)) } }
-            @if let Some(became) = became { " · " (outcome_word(w, &became.payload.outcome)) }
+            @for then in became { " · " (outcome_word(w, &then.outcome)) }
             @if let Some(at) = p.sealed { " · " (w.was_sealed) " (" (at) ")" }
         }
-        @if let Some(number) = number { p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (entry.index)} { (w.more) " " (entry.index) } } }
+        @if let Some(number) = number { p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (index)} { (w.more) " " (index) } } }
     }
 }
 
@@ -329,6 +343,11 @@ fn outcome_word(w: &Words, outcome: &str) -> &'static str {
     match outcome {
         "released" => w.released,
         "not_released" => w.not_released,
+        crate::desk::ALLOWED => w.allowed,
+        crate::desk::REFUSED => w.refused,
+        crate::desk::COMPLAINED => w.complained,
+        crate::desk::UPHELD => w.upheld,
+        crate::desk::REJECTED => w.rejected,
         _ => w.unknown,
     }
 }
@@ -341,7 +360,7 @@ fn verdict_of(text: &str) -> Verdict {
     }
 }
 
-fn system_name(law: &Law, id: &str) -> String {
+pub(crate) fn system_name(law: &Law, id: &str) -> String {
     let system = law.register.system(id);
     system.map_or_else(|| id.to_owned(), |system| system.name.clone())
 }
@@ -392,7 +411,7 @@ pub(super) fn attachment(kind: &'static str, name: &str, body: String) -> Respon
 }
 
 /// An entry of the visitor's own list.
-async fn own_entry(
+pub(crate) async fn own_entry(
     app: &Arc<App>,
     visitor: Visitor,
     period: Option<Period>,
@@ -426,15 +445,13 @@ pub(crate) async fn one(
     let law = app.law.load_full();
     let w = words(lang);
     let number = list.period.number();
-    let record = kepil_chronicle::record_of(&entry.payload);
-    let scene = record.and_then(|record| law.gate.scene_of(&record).ok());
-    let decided = scene.map(|scene| law.gate.decide(scene));
+    let became = became(index, &list.verified.opened);
     let title = format!("{} {index}", w.one_use);
     let code = lang.code();
     let body = html! {
         p { a href={"/" (code) "/my/uses?month=" (number)} { (w.back) } }
         h1 { (title) }
-        div.timeline.one { (use_line(&law, lang, None, &entry, &list.verified.opened)) }
+        div.timeline.one { (use_line(&law, lang, None, index, &entry.payload, &became)) }
         dl {
             @if !entry.payload.fields.is_empty() { dt { (w.fields) } dd { (entry.payload.fields.join(", ")) } }
             @if !entry.payload.official.is_empty() { dt { (w.official) } dd { (entry.payload.official) } }
@@ -442,17 +459,35 @@ pub(crate) async fn one(
             @if !entry.payload.cites.is_empty() { dt { (w.cited) } dd { (entry.payload.cites.join(", ")) } }
             @if !entry.payload.order.is_empty() { dt { (w.order) } dd { (entry.payload.order) } }
         }
-        @if let Some(decided) = &decided {
-            @let why = law.gate.explain(decided, lang, true);
-            h2 { (w.why) }
-            p { (why.summary) }
-            ul { @for ground in &why.grounds { li { strong { (ground.source) } ": " (ground.text) } } }
-            ul { @for reason in why.reasons.iter().filter(|reason| !reason.test.is_empty()) { li { strong { (reason.name) } ": " (outcome(reason.outcome, lang)) ". " (reason.text) " (" (reason.source) ")" } } }
+        (why(&law, lang, &entry.payload))
+        @for then in became.iter().filter(|then| !then.order.is_empty()) {
+            p { strong { (outcome_word(w, &then.outcome)) } ": " (then.order) " (" (then.official) ", " (at(then.at_ms / 1000)) ")" }
         }
+        p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/complain"} { (w.complain) } }
         p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/receipt"} { (w.receipt) } }
     };
     let path = format!("/my/uses/{number}/{index}");
     Ok(frame(&app, lang, &path, &title, &body).into_response())
+}
+
+/// Why it was decided so, by the law of its time.
+pub(crate) fn why(law: &Law, lang: Lang, payload: &Payload) -> Markup {
+    let w = words(lang);
+    let record = kepil_chronicle::record_of(payload);
+    let scene = record.and_then(|record| law.gate.scene_of(&record).ok());
+    let decided = scene.map(|scene| law.gate.decide(scene));
+    html! { @if let Some(decided) = &decided { (reasons(law, lang, decided, w.why)) } }
+}
+
+/// The reasons of a decision.
+pub(crate) fn reasons(law: &Law, lang: Lang, decided: &Decision, title: &str) -> Markup {
+    let why = law.gate.explain(decided, lang, true);
+    html! {
+        h2 { (title) }
+        p { (why.summary) }
+        ul { @for ground in &why.grounds { li { strong { (ground.source) } ": " (ground.text) } } }
+        ul { @for reason in why.reasons.iter().filter(|reason| !reason.test.is_empty()) { li { strong { (reason.name) } ": " (outcome(reason.outcome, lang)) ". " (reason.text) " (" (reason.source) ")" } } }
+    }
 }
 
 /// `GET /{lang}/my/uses/{period}/{index}/receipt`

@@ -133,6 +133,12 @@ words! {
     was_sealed: "was sealed at entry", "была опечатана, запись", "мөрленген еді, жазба";
     released: "data went out", "данные выданы", "деректер берілді";
     not_released: "nothing went out", "ничего не выдано", "ештеңе берілген жоқ";
+    allowed: "a person allowed it", "человек разрешил", "адам рұқсат берді";
+    refused: "a person refused it", "человек отказал", "адам бас тартты";
+    complained: "you complained", "вы подали жалобу", "сіз шағым бердіңіз";
+    upheld: "your complaint was upheld", "жалоба удовлетворена", "шағым қанағаттандырылды";
+    rejected: "your complaint was rejected", "жалоба отклонена", "шағым қабылданбады";
+    complain: "I do not recognise this", "Мне это неизвестно", "Бұл маған белгісіз";
     unknown: "nobody said what became of it", "исход не сообщён", "нәтижесі хабарланбаған";
     one_use: "Use of my data, entry", "Использование моих данных, запись", "Деректерімді пайдалану, жазба";
     back: "Back to the list", "Назад к списку", "Тізімге оралу";

@@ -233,6 +233,7 @@ pub fn build(dir: &Path) -> Result<Stage, Failure> {
             ),
         });
     }
+    super::offices::enter_all(&mut file, &gate)?;
     let text = serde_json::to_vec_pretty(&file).map_err(input)?;
     std::fs::write(dir.join("register.json"), text)
         .map_err(|e| environment(format!("writing the registers: {e}")))?;

@@ -1,0 +1,263 @@
+//! *I do not recognise this*: a complaint with proof of delivery, its clock, and its decision.
+
+use super::act::{Done, fresh, record, seal, today};
+use super::page::{MAX_TEXT, decision, due_cell, facts, said, state_word};
+use super::words::words;
+use crate::app::App;
+use crate::pages::{frame, lang_of};
+use crate::people::moment::at;
+use crate::people::uses::{own_entry, period_of, refusal, subject, system_name, use_line};
+use crate::people::visitor::{Visitor, ours, with_accounts};
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use kepil_cases::{Case, CaseId, CaseKind, Event, Term};
+use kepil_ledger::payload::Payload;
+use kepil_terms::Lang;
+use maud::html;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+const MIN_TEXT: usize = 10;
+
+/// What was typed.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Typed {
+    #[serde(default)]
+    text: String,
+}
+
+fn form_page(
+    app: &App,
+    lang: Lang,
+    (period, index): (u32, u64),
+    payload: &Payload,
+    (typed, wrong): (&str, Option<&str>),
+) -> Response {
+    let w = words(lang);
+    let law = app.law.load_full();
+    let path = format!("/my/uses/{period}/{index}/complain");
+    let body = html! {
+        h1 { (w.complain) }
+        div.timeline.one { (use_line(&law, lang, None, index, payload, &[])) }
+        p { (w.complain_how) }
+        @if let Some(wrong) = wrong { p.said role="alert" id="wrong" { (wrong) } }
+        form action={"/" (lang.code()) (path)} method="post" {
+            label for="text" { (w.complain_what) }
+            p.soft id="how" { (w.complain_length) }
+            textarea id="text" name="text" rows="6" required minlength=(MIN_TEXT) maxlength=(MAX_TEXT) aria-describedby="how" { (typed) }
+            button type="submit" { (w.send) }
+        }
+    };
+    let status = match wrong {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    (status, frame(app, lang, &path, w.complain, &body)).into_response()
+}
+
+/// `GET /{lang}/my/uses/{period}/{index}/complain`
+pub(super) async fn form(
+    State(app): State<Arc<App>>,
+    Path((lang, period, index)): Path<(String, String, u64)>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    match own_entry(&app, visitor, period_of(&period), index).await? {
+        Ok((list, entry)) => {
+            let place = (list.period.number(), index);
+            Ok(form_page(&app, lang, place, &entry.payload, ("", None)))
+        }
+        Err(why) => Ok(refusal(&app, lang, &why)),
+    }
+}
+
+/// `POST /{lang}/my/uses/{period}/{index}/complain`
+pub(super) async fn file(
+    State(app): State<Arc<App>>,
+    Path((lang, period, index)): Path<(String, String, u64)>,
+    visitor: Visitor,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let w = words(lang);
+    let found = own_entry(&app, visitor.clone(), period_of(&period), index).await?;
+    let (list, entry) = match found {
+        Ok(found) => found,
+        Err(why) => return Ok(refusal(&app, lang, &why)),
+    };
+    let text = typed.text.trim().to_owned();
+    if !(MIN_TEXT..=MAX_TEXT).contains(&text.chars().count()) {
+        let place = (list.period.number(), index);
+        let wrong = (typed.text.as_str(), Some(w.complain_length));
+        return Ok(form_page(&app, lang, place, &entry.payload, wrong));
+    }
+    let filed = with_accounts(&app, move |app| {
+        let subject = subject(app, &visitor).map_err(|e| e.to_string())?;
+        let said = |e: &dyn std::error::Error| kepil_ledger::error::in_one_line(e);
+        let event = Event::Filed {
+            id: CaseId::new(fresh().map_err(|e| said(&e))?),
+            kind: CaseKind::Complaint,
+            entry: Some(index),
+            system: entry.payload.system.clone(),
+            against: entry.payload.official.clone(),
+            text: Some(seal(app, &subject, &text).map_err(|e| said(&e))?),
+            needs_second: false,
+            subject: subject.clone(),
+        };
+        let name = format!("complaint {index} {subject}");
+        let filed = app.desk.cases.file(&name, event, (app.clock)());
+        filed.map(|(case, _)| case).map_err(|e| said(&e))
+    });
+    let case = filed.await?.map_err(|error| {
+        tracing::error!(error, "a complaint was not kept");
+        said(
+            &app,
+            lang,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            w.complain,
+            w.failed,
+        )
+    })?;
+    if case.delivery.is_none() {
+        deliver(&app, &case).await.map_err(|error| {
+            tracing::error!(%error, "a complaint was not delivered");
+            said(
+                &app,
+                lang,
+                StatusCode::SERVICE_UNAVAILABLE,
+                w.complain,
+                w.failed,
+            )
+        })?;
+    }
+    let to = format!("/{}/my/complaints/{}", lang.code(), case.id);
+    Ok(Redirect::to(&to).into_response())
+}
+
+/// Writes a complaint into the ledger: that entry proves its delivery, and its clock runs.
+pub(super) async fn deliver(
+    app: &Arc<App>,
+    case: &Case,
+) -> Result<(), kepil_chronicle::ChronicleError> {
+    let Some(entry) = case.entry else {
+        return Ok(());
+    };
+    let sealed = case.text.as_ref().map(|text| text.text.as_str());
+    let digest = Sha256::digest(format!("{} {}", case.id, sealed.unwrap_or_default()));
+    let ticket = record(
+        app,
+        Done {
+            subject: &case.subject,
+            entry,
+            system: &case.system,
+            purpose: "",
+            by: "",
+            outcome: super::COMPLAINED,
+            words: &format!("case {}", case.id),
+            digest: digest.to_vec(),
+        },
+    )
+    .await?;
+    let (delivering, id) = (Arc::clone(app), case.id);
+    let proof = format!("entry {} of the log", ticket.index());
+    let now = (app.clock)();
+    let told = tokio::task::spawn_blocking(move || {
+        super::act::deliver(&delivering, id, Term::COMPLAINT, now, proof);
+    });
+    told.await
+        .map_err(|_| kepil_chronicle::ChronicleError::NotPublished)
+}
+
+/// `GET /{lang}/my/complaints`
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Path(lang): Path<String>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let w = words(lang);
+    let cases = match own_cases(&app, visitor).await? {
+        Ok(cases) => cases,
+        Err(why) => return Ok(refusal(&app, lang, &why.into())),
+    };
+    let now = today(&app);
+    let law = app.law.load_full();
+    let body = html! {
+        h1 { (w.complaints) }
+        @if cases.is_empty() { p { (w.none) } } @else {
+            div.wide { table {
+                thead { tr { th { (w.case_number) } th { (w.system) } th { (w.filed) } th { (w.due) } th { (w.state) } } }
+                tbody { @for case in &cases { tr {
+                    td data-label=(w.case_number) { a href={"/" (lang.code()) "/my/complaints/" (case.id)} { (case.id) } }
+                    td data-label=(w.system) { (system_name(&law, &case.system)) }
+                    td data-label=(w.filed) { (at(case.filed_ms / 1000)) }
+                    td data-label=(w.due) { (due_cell(w, case, now)) }
+                    td data-label=(w.state) { (state_word(w, case)) }
+                } } }
+            } }
+        }
+    };
+    Ok(frame(&app, lang, "/my/complaints", w.complaints, &body).into_response())
+}
+
+/// The cases about a visitor that the visitor filed or that a human decides.
+async fn own_cases(
+    app: &Arc<App>,
+    visitor: Visitor,
+) -> Result<Result<Vec<Case>, kepil_identity::standing::NoStanding>, Response> {
+    let found = with_accounts(app, move |app| {
+        let subject = match subject(app, &visitor) {
+            Ok(subject) => subject,
+            Err(why) => return Ok(Err(why)),
+        };
+        app.desk.cases.about(&subject).map(Ok)
+    })
+    .await?;
+    found.map_err(|error| ours(&error))
+}
+
+/// `GET /{lang}/my/complaints/{id}`
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Path((lang, id)): Path<(String, String)>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let w = words(lang);
+    let cases = match own_cases(&app, visitor).await? {
+        Ok(cases) => cases,
+        Err(why) => return Ok(refusal(&app, lang, &why.into())),
+    };
+    let wanted = CaseId::parse(&id).ok();
+    let Some(case) = cases.into_iter().find(|case| Some(case.id) == wanted) else {
+        return Ok(said(
+            &app,
+            lang,
+            StatusCode::NOT_FOUND,
+            w.complaints,
+            w.no_case,
+        ));
+    };
+    let law = app.law.load_full();
+    let title = format!("{} {}", w.case_number, case.id);
+    let text = case
+        .text
+        .as_ref()
+        .map(|text| super::act::unseal(&app, &case.subject, text));
+    let body = html! {
+        p { a href={"/" (lang.code()) "/my/complaints"} { (w.complaints) } }
+        h1 { (title) }
+        (facts(w, &case, &system_name(&law, &case.system), today(&app)))
+        @if case.is_overdue(today(&app)) { p.said { (w.overdue) } }
+        (decision(&app, w, &case))
+        @if let Some(text) = text { h2 { (w.what_you_wrote) } p { (text.as_deref().unwrap_or(w.keys_gone)) } }
+        @if let Some(entry) = case.entry {
+            p { a href={"/" (lang.code()) "/my/uses"} { (w.see_use) } ": " (w.entry) " " (entry) }
+        }
+        p.soft { (w.print_how) }
+    };
+    let path = format!("/my/complaints/{}", case.id);
+    Ok(frame(&app, lang, &path, &title, &body).into_response())
+}

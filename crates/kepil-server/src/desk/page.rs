@@ -1,0 +1,136 @@
+//! What the pages of the desks share: who may come in, a page with one sentence, the facts of a
+//! case.
+
+use super::words::{Words, words};
+use crate::app::App;
+use crate::pages::frame;
+use crate::people::moment::at;
+use crate::people::visitor::Visitor;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use kepil_cases::{Case, CaseKind, Outcome};
+use kepil_identity::holder::Role;
+use kepil_identity::level::Level;
+use kepil_terms::{Day, Lang};
+use maud::{Markup, html};
+
+/// Longest text that a person writes.
+pub(super) const MAX_TEXT: usize = 4000;
+
+/// A page with one sentence.
+pub(super) fn said(app: &App, lang: Lang, status: StatusCode, title: &str, text: &str) -> Response {
+    let body = html! { h1 { (title) } p.said role="alert" { (text) } };
+    (status, frame(app, lang, "", title, &body)).into_response()
+}
+
+/// Lets in who has the role and is surely signed in.
+#[expect(
+    clippy::result_large_err,
+    reason = "an answer to the browser, as everywhere in pages"
+)]
+pub(super) fn admit(
+    app: &App,
+    lang: Lang,
+    visitor: &Visitor,
+    role: Role,
+    title: &str,
+) -> Result<(), Response> {
+    let w = words(lang);
+    let account = &visitor.account;
+    if account.holder.role != role {
+        return Err(said(app, lang, StatusCode::FORBIDDEN, title, w.not_yours));
+    }
+    let is_sure = visitor.session.check((app.wall)()).is_ok()
+        && visitor.session.level >= Level::Two
+        && account.is_ready()
+        && account.proofing.is_some();
+    match is_sure {
+        true => Ok(()),
+        false => Err(said(app, lang, StatusCode::FORBIDDEN, title, w.surer)),
+    }
+}
+
+/// A day as people write it here.
+pub(super) fn day(day: Day) -> String {
+    let text = day.to_string();
+    let parts: Vec<&str> = text.split('-').collect();
+    match parts.as_slice() {
+        [year, month, day] => format!("{day}.{month}.{year}"),
+        _ => text,
+    }
+}
+
+pub(super) const fn kind_word(w: &Words, kind: CaseKind) -> &'static str {
+    match kind {
+        CaseKind::Complaint => w.complaint,
+        CaseKind::Review => w.review,
+        CaseKind::Reading => w.reading,
+    }
+}
+
+pub(super) const fn outcome_word(w: &Words, outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Upheld => w.upheld,
+        Outcome::Rejected => w.rejected,
+        Outcome::Allowed => w.allowed,
+        Outcome::Refused => w.refused,
+        Outcome::Violation => w.violation,
+        Outcome::Justified => w.justified,
+    }
+}
+
+pub(super) fn state_word(w: &Words, case: &Case) -> &'static str {
+    match (&case.decision, &case.proposal) {
+        (Some((_, decision)), _) => outcome_word(w, decision.first.outcome),
+        (None, Some(_)) => w.proposed,
+        (None, None) => w.waits,
+    }
+}
+
+/// Until when a case is to be decided.
+pub(super) fn due_cell(w: &Words, case: &Case, today: Day) -> Markup {
+    let due = case.delivery.as_ref().map(|delivery| delivery.due);
+    html! {
+        @match due {
+            None => { (w.not_delivered) }
+            Some(None) => { (w.no_due) }
+            Some(Some(due)) => {
+                (day(due))
+                @if case.is_overdue(today) { " · " strong.deny { (w.is_overdue) } }
+            }
+        }
+    }
+}
+
+/// The facts of a case that name nobody.
+pub(super) fn facts(w: &Words, case: &Case, system: &str, today: Day) -> Markup {
+    html! {
+        dl {
+            dt { (w.kind) } dd { (kind_word(w, case.kind)) }
+            @if let Some(entry) = case.entry { dt { (w.entry) } dd { (entry) } }
+            dt { (w.system) } dd { (system) }
+            dt { (w.filed) } dd { (at(case.filed_ms / 1000)) }
+            dt { (w.delivered) } dd {
+                @match &case.delivery {
+                    None => { (w.not_delivered) }
+                    Some(delivery) => { (at(delivery.at_ms / 1000)) " · " (w.proof) ": " (delivery.proof) }
+                }
+            }
+            @if case.decision.is_none() { dt { (w.due) } dd { (due_cell(w, case, today)) } }
+            dt { (w.state) } dd { strong { (state_word(w, case)) } }
+        }
+    }
+}
+
+/// A decision with its reasons.
+pub(super) fn decision(app: &App, w: &Words, case: &Case) -> Markup {
+    html! {
+        @if let Some((when, decision)) = &case.decision {
+            h2 { (w.decided) " " (at(when / 1000)) }
+            p { strong { (outcome_word(w, decision.first.outcome)) } ". " (w.by) ": " (decision.first.by)
+                @if let Some(second) = &decision.second { " " (w.and) " " (second) } }
+            p { (w.reasons) ": " (super::act::unseal(app, &case.subject, &decision.first.reasons).unwrap_or_else(|| w.keys_gone.to_owned())) }
+            @if !decision.is_human { p.said { (w.not_human) } }
+        }
+    }
+}
