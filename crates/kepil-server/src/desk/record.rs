@@ -269,7 +269,7 @@ async fn look(
         // What this node knows itself: a case about this person is open, and the event of the look
         // goes into the person's list with it.
         known: json!({
-            "case": {"open": true}, "notice": {"event": "accepted", "at_once": true},
+            "case": {"open": true, "court_order": false}, "notice": {"event": "accepted", "at_once": true},
             "person": {
                 "listed": true, "identity_confirmed": true, "match_unique": true,
                 "identifiers_consistent": true,

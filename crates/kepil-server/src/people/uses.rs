@@ -196,6 +196,14 @@ pub(crate) async fn page(
     Ok(frame(&app, lang, "/my/uses", words(lang).uses, &body).into_response())
 }
 
+/// Whether an outcome stands with the use it is about; that may lie in another month.
+fn is_told_above(entry: &OpenedEntry, all: &[OpenedEntry]) -> bool {
+    entry.payload.kind == PayloadKind::Outcome
+        && all
+            .iter()
+            .any(|other| entry.payload.intent == Some(other.index))
+}
+
 /// What became of an entry, in the order of the list.
 fn became(index: u64, all: &[OpenedEntry]) -> Vec<&Payload> {
     let of = |other: &&OpenedEntry| {
@@ -220,13 +228,16 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
         .opened
         .iter()
         .rev()
-        .filter(|entry| entry.payload.kind != PayloadKind::Outcome)
+        .filter(|entry| !is_told_above(entry, &found.opened))
         .filter(|entry| system.is_empty() || entry.payload.system == system)
         .collect();
     let noted = found.noted.iter().filter(|_| system.is_empty());
     let mut lines: Vec<(u64, Markup)> = rows
         .iter()
         .map(|entry| {
+            if entry.payload.kind == PayloadKind::Outcome {
+                return (entry.index, outcome_line(w, entry));
+            }
             let became = became(entry.index, &found.opened);
             let line = use_line(
                 law,
@@ -305,6 +316,16 @@ pub(crate) fn use_line(
             @if let Some(at) = p.sealed { " · " (w.was_sealed) " (" (at) ")" }
         }
         @if let Some(number) = number { p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (index)} { (w.more) " " (index) } } }
+    }
+}
+
+/// What became of a use in another month.
+fn outcome_line(w: &Words, entry: &OpenedEntry) -> Markup {
+    let p = &entry.payload;
+    html! {
+        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(p.at_ms / 1000)) } }
+        p { (w.about_entry) " " (p.intent.unwrap_or_default()) ": " strong { (outcome_word(w, &p.outcome)) } " (" (w.entry) " " (entry.index) ")" }
+        @if !p.order.is_empty() { p { (p.order) @if !p.official.is_empty() { " (" (p.official) ")" } } }
     }
 }
 

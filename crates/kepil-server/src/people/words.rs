@@ -99,6 +99,7 @@ words! {
     deferred: "Put off by a judge", "Отложено судьёй", "Судья кейінге қалдырған";
     withheld: "Withheld for another person's secrecy", "Скрыто ради тайны другого лица", "Басқа адамның құпиясы үшін жасырылған";
     erased: "Erased under a notice", "Стёрто с уведомлением", "Хабарламамен жойылған";
+    about_entry: "About entry", "О записи", "Жазба туралы:";
     entry: "Entry", "Запись", "Жазба";
     notice_at: "notice at entry", "уведомление в записи", "хабарлама жазбасы";
     shown_from: "Will be shown from", "Будет показано с", "Мына күннен бастап көрсетіледі:";

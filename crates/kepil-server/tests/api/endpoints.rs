@@ -1,5 +1,6 @@
 //! Every endpoint stands in a list that says who may use it, and each keeps out who may not.
 
+use crate::browser::signed_in;
 use crate::support::{Node, Play, Reply, Stage, config};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +10,7 @@ const LIST: &str = include_str!("endpoints.txt");
 /// The routes that the sources name, with their methods.
 fn routed() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for file in ["routes.rs", "pages.rs", "people.rs"] {
+    for file in ["routes.rs", "pages.rs", "people.rs", "desk.rs"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
         let text = std::fs::read_to_string(path).unwrap();
         for call in text.split(".route(").skip(1) {
@@ -65,7 +66,9 @@ fn call(node: &Node, method: &str, path: &str, headers: &[(&str, &str)]) -> Repl
         .replace("{period}", "202611")
         .replace("{index}", "0")
         .replace("{bundle}", "0?width=1")
-        .replace("{ticket}", "00");
+        .replace("{ticket}", "00")
+        .replace("{form}", "uses.json")
+        .replace("{id}", "0000000000000000");
     let call = node.call(method, &place);
     let call = headers
         .iter()
@@ -92,7 +95,7 @@ fn nobody_gets_in_where_somebody_must_be() {
             "system" | "person" | "auditor" | "operator" => {
                 assert_eq!(reply.status, 401, "{where_}")
             }
-            "session" => {
+            "session" | "citizen" | "official" | "supervisor" => {
                 assert_eq!(reply.status, 303, "{where_}");
                 let to = reply.header("location").unwrap();
                 assert!(to.starts_with("/en/sign-in"), "{where_}");
@@ -129,11 +132,50 @@ fn a_wrong_key_is_nobody_s_and_another_role_s_is_the_wrong_one() {
 }
 
 #[test]
+fn every_role_is_kept_to_its_own_desk() {
+    let (_dir, _stage, play, node) = started();
+    let roles = [
+        ("citizen", play.person.as_str()),
+        ("official", "official-1"),
+        ("supervisor", "supervisor-1"),
+    ];
+    let browsers = roles.map(|(role, reference)| (role, signed_in(&node, role, reference).cookie));
+    for ((method, path), who) in listed() {
+        if !roles.iter().any(|(role, _)| *role == who) {
+            continue;
+        }
+        for (role, cookie) in &browsers {
+            let headers = [
+                ("cookie", cookie.as_str()),
+                ("sec-fetch-site", "same-origin"),
+            ];
+            let place = path.replace("{lang}", "en");
+            let place = place.replace("{period}", "202611").replace("{index}", "0");
+            let place = place
+                .replace("{id}", "0000000000000000")
+                .replace("{form}", "uses.json");
+            let call = node.call(&method, &place);
+            let call = headers.iter().fold(call, |call, (n, v)| call.header(n, v));
+            let reply = call.body("application/x-www-form-urlencoded", b"").send();
+            let where_ = format!(
+                "{method} {path} as {role}: {} {}",
+                reply.status,
+                reply.text()
+            );
+            // An official without a mandate is refused too, and told so in other words.
+            let is_out = reply.status == 403 && !reply.text().contains("not in force");
+            assert_eq!(is_out, *role != who, "{where_}");
+        }
+    }
+}
+
+#[test]
 fn forms_and_sessions_take_nothing_from_other_sites() {
     let (_dir, _stage, _play, node) = started();
     let strange = [("sec-fetch-site", "cross-site"), ("cookie", "kepil=00")];
     for ((method, path), who) in listed() {
-        if method == "post" && ["form", "session"].contains(&who.as_str()) {
+        let from_here = ["form", "session", "citizen", "official", "supervisor"];
+        if method == "post" && from_here.contains(&who.as_str()) {
             let reply = call(&node, &method, &path, &strange);
             // The one that exists in a demonstration alone may not be there.
             let is_absent = path.ends_with("/invented") && reply.status == 404;

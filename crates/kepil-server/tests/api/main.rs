@@ -6,6 +6,8 @@ mod authzen;
 mod bad_input;
 #[cfg(test)]
 mod bad_values;
+mod browser;
+mod desk;
 #[cfg(test)]
 mod empty_months;
 #[cfg(test)]

@@ -188,6 +188,7 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
     };
     walk.get("/log/key", "/log/key");
 
+    let mut human = (0, String::new());
     // Answers of all kinds: every play, alone and as a batch of one.
     for play in &plays {
         walk.node.at(play);
@@ -199,7 +200,13 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
             .token(&token)
             .header("accept-language", "kk")
             .json(&play.request);
-        walk.post(ONE, call);
+        let reply = call.send();
+        walk.check("post", ONE, &reply);
+        let answer = reply.json();
+        if answer["context"]["verdict"] == "human" {
+            let index = answer["context"]["entry"]["index"].as_u64().unwrap();
+            human = (index, play.system.clone());
+        }
         let call = walk
             .node
             .call("post", MANY)
@@ -255,6 +262,20 @@ fn every_answer_of_a_walk_over_the_interface_fits_its_schema() {
         assert_eq!(second.status, 409);
         walk.check("post", route, &first);
         walk.check("post", route, &second);
+    }
+
+    // Verdicts that a human decides: whose they are, somebody else's, nobody's.
+    let route = "/access/v1/reviews/{index}";
+    let at = format!("/access/v1/reviews/{}", human.0);
+    let own = walk.node.token(&stage, &human.1);
+    for (path, token) in [(&at, Some(&own)), (&at, Some(&token)), (&at, None)] {
+        let call = walk.node.call("get", path);
+        let call = match token {
+            Some(token) => call.token(token),
+            None => call,
+        };
+        let reply = call.send();
+        walk.check("get", route, &reply);
     }
 
     let assertion = stage.keys.sign(&claims(&good.system, WALL_SECS));

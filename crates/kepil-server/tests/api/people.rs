@@ -1,124 +1,9 @@
 //! People at the door: activation, secret and code, sessions, the own list, and who is kept out.
 
-use crate::support::{Node, Play, Reply, Stage, WALL_SECS, index};
+use crate::browser::{Browser, SECRET, form, open, set_up, sign_in};
+use crate::support::{Node, Play, Stage, WALL_SECS, index};
 use serde_json::json;
 use std::sync::atomic::Ordering;
-
-const SECRET: &str = "four calm words here";
-
-/// A browser without scripts: it keeps a cookie and says where its forms come from.
-struct Browser<'a> {
-    node: &'a Node,
-    cookie: String,
-}
-
-impl<'a> Browser<'a> {
-    fn new(node: &'a Node) -> Self {
-        Self {
-            node,
-            cookie: String::new(),
-        }
-    }
-
-    fn keep(&mut self, reply: Reply) -> Reply {
-        if let Some(set) = reply.header("set-cookie") {
-            assert!(set.contains("HttpOnly; SameSite=Lax"), "{set}");
-            self.cookie = set.split(';').next().unwrap().to_owned();
-        }
-        reply
-    }
-
-    fn get(&mut self, path: &str) -> Reply {
-        let reply = self
-            .node
-            .call("get", path)
-            .header("cookie", &self.cookie)
-            .send();
-        self.keep(reply)
-    }
-
-    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
-        let call = self
-            .node
-            .call("post", path)
-            .header("cookie", &self.cookie)
-            .header("sec-fetch-site", "same-origin")
-            .body("application/x-www-form-urlencoded", form(fields).as_bytes());
-        let reply = call.send();
-        self.keep(reply)
-    }
-
-    fn to(&mut self, reply: &Reply) -> Reply {
-        assert_eq!(reply.status, 303, "{}", reply.text());
-        let place = reply.header("location").unwrap().to_owned();
-        self.get(&place)
-    }
-}
-
-fn form(fields: &[(&str, &str)]) -> String {
-    let encode = |text: &str| -> String {
-        text.bytes()
-            .map(|b| match b {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(b).to_string(),
-                b => format!("%{b:02X}"),
-            })
-            .collect()
-    };
-    let pairs: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{name}={}", encode(value)))
-        .collect();
-    pairs.join("&")
-}
-
-/// Opens an account as a service centre does; number and activation code.
-fn open(node: &Node, reference: &str) -> (String, String) {
-    let order = json!({
-        "do": "open_account", "role": "citizen", "reference": reference,
-        "method": "document seen at a service centre",
-    });
-    let answer = node.operator(&order).ok();
-    let text = |key: &str| answer[key].as_str().unwrap().to_owned();
-    (text("number"), text("activation"))
-}
-
-/// The codes that a page shows once.
-fn codes(page: &str) -> Vec<String> {
-    let marked = page.split("<li><code>").skip(1);
-    marked
-        .map(|rest| rest.split("</code>").next().unwrap().to_owned())
-        .collect()
-}
-
-/// An account that is set up, and its printed codes.
-fn set_up(node: &Node, reference: &str) -> (String, Vec<String>) {
-    let (number, activation) = open(node, reference);
-    let mut browser = Browser::new(node);
-    let activated = browser.post(
-        "/en/activate",
-        &[("number", &number), ("code", &activation)],
-    );
-    let page = browser.to(&activated);
-    assert!(
-        page.text().contains("two independent ways"),
-        "{}",
-        page.text()
-    );
-    let set = browser.post("/en/my/identity/secret", &[("secret", SECRET)]);
-    browser.to(&set);
-    let printed = browser.post("/en/my/identity/codes", &[]);
-    assert_eq!(printed.status, 200, "{}", printed.text());
-    let codes = codes(&printed.text());
-    assert_eq!(codes.len(), 10);
-    (number, codes)
-}
-
-fn sign_in<'a>(node: &'a Node, number: &str, code: &str) -> (Browser<'a>, Reply) {
-    let mut browser = Browser::new(node);
-    let fields = [("number", number), ("secret", SECRET), ("code", code)];
-    let reply = browser.post("/en/sign-in/secret", &fields);
-    (browser, reply)
-}
 
 fn started() -> (tempfile::TempDir, Stage, Play, Node) {
     let dir = tempfile::tempdir().unwrap();
@@ -134,7 +19,8 @@ fn a_person_activates_sets_two_ways_and_sees_who_used_the_data() {
     node.publish();
     let (number, codes) = set_up(&node, &play.person);
     let (mut browser, reply) = sign_in(&node, &number, &codes[0]);
-    let page = browser.to(&reply);
+    let home = browser.to(&reply);
+    let page = browser.to(&home);
     assert_eq!(page.status, 200, "{}", page.text());
     let text = page.text();
     assert!(text.contains("This list is complete"), "{text}");
@@ -375,7 +261,7 @@ fn pages_lead_nowhere_else_and_show_markup_as_text() {
     let (number, codes) = set_up(&node, &play.person);
     let mut browser = Browser::new(&node);
     let page = browser.get("/en/sign-in?then=https://evil.test/");
-    assert!(page.text().contains("value=\"/en/my/uses\""));
+    assert!(page.text().contains("value=\"/en/my\""));
     let fields = [
         ("number", number.as_str()),
         ("secret", SECRET),
@@ -383,7 +269,7 @@ fn pages_lead_nowhere_else_and_show_markup_as_text() {
         ("then", "//evil.test/"),
     ];
     let reply = browser.post("/en/sign-in/secret", &fields);
-    assert_eq!(reply.header("location"), Some("/en/my/uses"));
+    assert_eq!(reply.header("location"), Some("/en/my"));
     let attack = "\"><script>alert(1)</script>";
     let fields = [("number", attack), ("secret", "x"), ("code", "x")];
     let page = Browser::new(&node).post("/en/sign-in/secret", &fields);
