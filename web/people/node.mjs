@@ -67,5 +67,5 @@ export async function startBrowser() {
 export async function comeIn(page, base, lang, person = "person-04") {
   await page.goto(`${base}/${lang}/sign-in`);
   await page.getByRole("button", { name: person, exact: true }).click();
-  await page.waitForURL(/\/my\/uses/);
+  await page.waitForURL(/\/(my\/uses|desk|supervision)/);
 }

@@ -1,11 +1,10 @@
 // What people see: accessible, in three languages, on a small screen, without scripts, and small.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdir } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { faults, measures } from "./look.mjs";
 import { comeIn, startBrowser, startNode } from "./node.mjs";
 
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const screens = process.env.SCREENS ?? "screens";
 const languages = ["kk", "ru", "en"];
 let node;
@@ -27,6 +26,9 @@ const places = (lang) => [
   ["sign-in", `/${lang}/sign-in`],
   ["activate", `/${lang}/activate`],
   ["ledger", `/${lang}/ledger`],
+  ["systems", `/${lang}/systems`],
+  ["law", `/${lang}/law`],
+  ["act", `/${lang}/law/KZ-PDL-2013`],
   ["uses", `/${lang}/my/uses`],
   ["nothing", `/${lang}/my/uses?month=202611`],
   ["check", `/${lang}/my/uses/202004/check`],
@@ -41,30 +43,6 @@ async function open(page, lang, [name, path]) {
   await page.locator(".timeline a[href*='/my/uses/']").first().click();
   await page.waitForURL(/\/my\/uses\/\d+\/\d+$/);
   return name;
-}
-
-/** What axe finds wrong or cannot decide. */
-async function faults(page) {
-  // Evaluated beside the page, so that its content policy does not matter.
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const found = await globalThis.axe.run(document, { runOnly: tags });
-    const said = (kind) => (rule) => `${kind} ${rule.id}: ${rule.nodes.map((n) => n.target.join(" ")).join("; ")}`;
-    return [...found.violations.map(said("violation")), ...found.incomplete.map(said("incomplete"))];
-  });
-}
-
-/** How far the page scrolls sideways, and its smallest text in pixels. */
-async function measures(page) {
-  return page.evaluate(() => {
-    const root = document.documentElement;
-    const sizes = [...document.querySelectorAll("body *")]
-      .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
-      .filter((e) => e.getClientRects().length > 0)
-      .map((e) => parseFloat(getComputedStyle(e).fontSize));
-    return { over: root.scrollWidth - root.clientWidth, smallest: Math.min(...sizes) };
-  });
 }
 
 for (const lang of languages) {
