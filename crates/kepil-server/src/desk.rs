@@ -10,7 +10,7 @@ mod record;
 mod review;
 mod words;
 
-pub(crate) use act::flags;
+pub(crate) use act::{flags, seen_by_representative};
 pub(crate) use review::state as review_state;
 
 use crate::app::{App, Law};
@@ -41,6 +41,9 @@ pub(crate) const COMPLAINED: &str = "complaint_filed";
 pub(crate) const UPHELD: &str = "complaint_upheld";
 /// The complaint was rejected.
 pub(crate) const REJECTED: &str = "complaint_rejected";
+
+/// Somebody with a power looked at the list.
+pub(crate) const SEEN: &str = "seen_by_representative";
 
 /// Requests of an official that the desk remembers.
 const MAX_OWN: usize = 200;

@@ -12,6 +12,8 @@ pub(crate) mod moment;
 mod number;
 mod openid;
 mod passkeys;
+mod power_words;
+mod powers;
 mod sign_in;
 pub(crate) mod uses;
 pub mod visitor;
@@ -114,6 +116,9 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             get(uses::receipt),
         )
         .route("/{lang}/my/export/{form}", get(export::file))
+        .route("/{lang}/my/powers", get(powers::page).post(powers::give))
+        .route("/{lang}/my/powers/end", post(powers::end))
+        .route("/{lang}/my/powers/{id}", get(powers::list))
         .route("/{lang}/my/identity", get(identity::page))
         .route("/{lang}/my/identity/secret", post(identity::secret))
         .route("/{lang}/my/identity/codes", post(identity::codes))

@@ -54,8 +54,8 @@ pub(super) fn today(app: &App) -> Day {
 /// What a person did about a use, as an event in the list of whom it is about.
 pub(super) struct Done<'a> {
     pub(super) subject: &'a str,
-    /// The use.
-    pub(super) entry: u64,
+    /// The use, if it is about one.
+    pub(super) entry: Option<u64>,
     pub(super) system: &'a str,
     pub(super) purpose: &'a str,
     /// Who did it.
@@ -81,7 +81,7 @@ pub(super) async fn record(app: &App, done: Done<'_>) -> Result<Ticket, Chronicl
             system: done.system.to_owned(),
             purpose: done.purpose.to_owned(),
             official: done.by.to_owned(),
-            intent: Some(done.entry),
+            intent: done.entry,
             outcome: done.outcome.to_owned(),
             order: done.words.to_owned(),
             digest: done.digest,
@@ -109,6 +109,26 @@ pub(super) async fn record(app: &App, done: Done<'_>) -> Result<Ticket, Chronicl
         .into_iter()
         .next()
         .ok_or(ChronicleError::NotPublished)
+}
+
+/// Records that a representative looks at a person's list, before it is shown.
+pub(crate) async fn seen_by_representative(
+    app: &App,
+    subject: &str,
+    by: &str,
+    mandate: &str,
+) -> Result<(), ChronicleError> {
+    let done = Done {
+        subject,
+        entry: None,
+        system: "",
+        purpose: "rights_exercise",
+        by,
+        outcome: super::SEEN,
+        words: &format!("power {mandate}"),
+        digest: Vec::new(),
+    };
+    record(app, done).await.map(|_| ())
 }
 
 /// The case of a verdict that waits, made when a supervisor first takes it up.

@@ -150,7 +150,7 @@ pub(super) async fn deliver(
         app,
         Done {
             subject: &case.subject,
-            entry,
+            entry: Some(entry),
             system: &case.system,
             purpose: "",
             by: "",

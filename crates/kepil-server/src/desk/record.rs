@@ -474,7 +474,7 @@ pub(super) async fn publish(app: &App, case: &Case) -> Result<(), ChronicleError
     };
     let done = Done {
         subject: &case.subject,
-        entry,
+        entry: Some(entry),
         system: &case.system,
         purpose: &purpose.unwrap_or_default(),
         by: &by,

@@ -87,9 +87,13 @@ pub(crate) fn subject(app: &App, visitor: &Visitor) -> Result<String, NoStanding
 
 /// Makes the proof of a month and checks it as the person would.
 pub(super) fn list(app: &App, visitor: &Visitor, wanted: Option<Period>) -> Result<List, NoList> {
-    let subject = subject(app, visitor)?;
+    list_of(app, &subject(app, visitor)?, wanted)
+}
+
+/// The same for whoever has a standing to see it; that is checked before.
+pub(crate) fn list_of(app: &App, subject: &str, wanted: Option<Period>) -> Result<List, NoList> {
     let chronicle = &app.ledger.chronicle;
-    let person = chronicle.person(&subject).map_err(NoList::Chronicle)?;
+    let person = chronicle.person(subject).map_err(NoList::Chronicle)?;
     let mut months = Vec::new();
     for (period, _) in chronicle.book().months() {
         let tag = person.tag(period);
@@ -102,7 +106,7 @@ pub(super) fn list(app: &App, visitor: &Visitor, wanted: Option<Period>) -> Resu
     let newest = months.iter().rev().find(|(_, uses)| *uses > 0);
     let newest = newest.or(months.last()).map(|(period, _)| *period);
     let period = wanted.or(newest).ok_or(NoList::NoMonth)?;
-    let file = make(app, &subject, period)?;
+    let file = make(app, subject, period)?;
     let broken = |_| NoList::Unsound("policy");
     let policy = std::fs::read(chronicle.public().join("policy")).unwrap_or_default();
     let policy = Policy::parse(&policy).map_err(broken)?;
@@ -224,34 +228,6 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
         .collect();
     systems.sort_unstable();
     systems.dedup();
-    let rows: Vec<&OpenedEntry> = found
-        .opened
-        .iter()
-        .rev()
-        .filter(|entry| !is_told_above(entry, &found.opened))
-        .filter(|entry| system.is_empty() || entry.payload.system == system)
-        .collect();
-    let noted = found.noted.iter().filter(|_| system.is_empty());
-    let mut lines: Vec<(u64, Markup)> = rows
-        .iter()
-        .map(|entry| {
-            if entry.payload.kind == PayloadKind::Outcome {
-                return (entry.index, outcome_line(w, entry));
-            }
-            let became = became(entry.index, &found.opened);
-            let line = use_line(
-                law,
-                lang,
-                Some(number),
-                entry.index,
-                &entry.payload,
-                &became,
-            );
-            (entry.index, line)
-        })
-        .chain(noted.map(|entry| (entry.index, noted_line(w, entry))))
-        .collect();
-    lines.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
     let counters = app
         .ledger
         .chronicle
@@ -272,7 +248,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
                 } }
             button type="submit" { (w.show) }
         }
-        ol.timeline { @for (_, line) in &lines { li { (line) } } }
+        (lines(law, lang, list, system, Reading::Own))
         section.proof aria-labelledby="proof" {
             h2 id="proof" { (w.complete) }
             p { (w.complete_says) " " strong { (at(found.complete_until)) } "." }
@@ -288,9 +264,49 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
             p.soft { (w.server_word) }
             p { a href={"/" (code) "/my/uses/" (number) "/check"} { (w.check_here) } }
             p { a href={"/" (code) "/my/uses/" (number) "/proof"} { (w.take_proof) } }
+            p { a href={"/" (code) "/my/complaints"} { (w.complaints) } " · " a href={"/" (code) "/my/powers"} { (w.act_for_me) } }
             p { (w.export) ": " a href={"/" (code) "/my/export/uses.json"} { "JSON" } ", " a href={"/" (code) "/my/export/uses.csv"} { "CSV" } }
         }
     }
+}
+
+/// Who reads a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// The person, who can go on to each use.
+    Own,
+    /// Somebody with a power.
+    Other,
+}
+
+/// The lines of a list, newest first.
+pub(crate) fn lines(law: &Law, lang: Lang, list: &List, system: &str, reading: Reading) -> Markup {
+    let w = words(lang);
+    let found = &list.verified;
+    let number = list.period.number();
+    let link = (reading == Reading::Own).then_some(number);
+    let rows: Vec<&OpenedEntry> = found
+        .opened
+        .iter()
+        .rev()
+        .filter(|entry| !is_told_above(entry, &found.opened))
+        .filter(|entry| system.is_empty() || entry.payload.system == system)
+        .collect();
+    let noted = found.noted.iter().filter(|_| system.is_empty());
+    let mut lines: Vec<(u64, Markup)> = rows
+        .iter()
+        .map(|entry| {
+            if entry.payload.kind == PayloadKind::Outcome {
+                return (entry.index, outcome_line(w, entry));
+            }
+            let became = became(entry.index, &found.opened);
+            let line = use_line(law, lang, link, entry.index, &entry.payload, &became);
+            (entry.index, line)
+        })
+        .chain(noted.map(|entry| (entry.index, noted_line(w, entry))))
+        .collect();
+    lines.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
+    html! { ol.timeline { @for (_, line) in &lines { li { (line) } } } }
 }
 
 /// What a line says: when, who, what for, and on which article.
@@ -324,7 +340,7 @@ fn outcome_line(w: &Words, entry: &OpenedEntry) -> Markup {
     let p = &entry.payload;
     html! {
         p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(p.at_ms / 1000)) } }
-        p { (w.about_entry) " " (p.intent.unwrap_or_default()) ": " strong { (outcome_word(w, &p.outcome)) } " (" (w.entry) " " (entry.index) ")" }
+        p { @if let Some(about) = p.intent { (w.about_entry) " " (about) ": " } strong { (outcome_word(w, &p.outcome)) } " (" (w.entry) " " (entry.index) ")" }
         @if !p.order.is_empty() { p { (p.order) @if !p.official.is_empty() { " (" (p.official) ")" } } }
     }
 }
@@ -369,6 +385,7 @@ fn outcome_word(w: &Words, outcome: &str) -> &'static str {
         crate::desk::COMPLAINED => w.complained,
         crate::desk::UPHELD => w.upheld,
         crate::desk::REJECTED => w.rejected,
+        crate::desk::SEEN => w.seen_by_representative,
         _ => w.unknown,
     }
 }

@@ -139,6 +139,8 @@ words! {
     complained: "you complained", "вы подали жалобу", "сіз шағым бердіңіз";
     upheld: "your complaint was upheld", "жалоба удовлетворена", "шағым қанағаттандырылды";
     rejected: "your complaint was rejected", "жалоба отклонена", "шағым қабылданбады";
+    seen_by_representative: "somebody who acts for you looked at this list", "тот, кто действует за вас, смотрел этот список", "сіз үшін әрекет ететін адам осы тізімді қарады";
+    complaints: "My complaints", "Мои жалобы", "Шағымдарым";
     complain: "I do not recognise this", "Мне это неизвестно", "Бұл маған белгісіз";
     unknown: "nobody said what became of it", "исход не сообщён", "нәтижесі хабарланбаған";
     one_use: "Use of my data, entry", "Использование моих данных, запись", "Деректерімді пайдалану, жазба";

@@ -6,7 +6,9 @@ mod authzen;
 mod bad_input;
 #[cfg(test)]
 mod bad_values;
+#[cfg(test)]
 mod browser;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod empty_months;
@@ -24,6 +26,8 @@ mod logs;
 mod openapi;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod powers;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]

@@ -1,0 +1,313 @@
+//! Powers to act for somebody: given by the person, for named rights and days, ended at any time;
+//! and the represented person's list, which the representative's look itself enters.
+
+use super::moment::at;
+use super::number::account_number;
+use super::power_words::{Words, words};
+use super::uses::{self, NoList, Reading};
+use super::visitor::{Visitor, account_of, ours, random, with_accounts};
+use crate::app::App;
+use crate::pages::{frame, lang_of};
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use kepil_identity::id::MandateId;
+use kepil_identity::mandate::{GiveError, Mandate, MandateKind, Right};
+use kepil_identity::standing::{NoStanding, Subject, check as standing};
+use kepil_terms::{Day, Instant, Lang};
+use maud::{Markup, html};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The rights that the pages let a representative exercise.
+const RIGHTS: [Right; 2] = [Right::SeeUses, Right::Complain];
+
+fn right_name(right: Right) -> &'static str {
+    match right {
+        Right::Complain => "complain",
+        _ => "see_uses",
+    }
+}
+
+fn right_word(w: &Words, right: Right) -> &'static str {
+    match right {
+        Right::Complain => w.right_complain,
+        _ => w.right_see,
+    }
+}
+
+fn kind_word(w: &Words, kind: MandateKind) -> &'static str {
+    match kind {
+        MandateKind::Parent => w.kind_parent,
+        MandateKind::Guardian => w.kind_guardian,
+        MandateKind::PowerOfAttorney => w.kind_given,
+        MandateKind::Advocate => w.kind_advocate,
+        MandateKind::Assisted => w.kind_assisted,
+    }
+}
+
+/// What a form held, by field.
+type Typed = BTreeMap<String, String>;
+
+fn field<'a>(typed: &'a Typed, name: &str) -> &'a str {
+    typed.get(name).map_or("", |text| text.trim())
+}
+
+fn now_of(app: &App) -> (Day, u64) {
+    let now_ms = (app.wall)();
+    let now = Instant::from_ms(i64::try_from(now_ms).unwrap_or(i64::MAX));
+    (now.kz_day(), now_ms)
+}
+
+/// `GET /{lang}/my/powers`
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    Path(lang): Path<String>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    show(&app, lang, visitor, (&Typed::new(), None)).await
+}
+
+async fn show(
+    app: &Arc<App>,
+    lang: Lang,
+    visitor: Visitor,
+    (typed, wrong): (&Typed, Option<&str>),
+) -> Result<Response, Response> {
+    if let Err(why) = uses::subject(app, &visitor) {
+        return Ok(uses::refusal(app, lang, &why.into()));
+    }
+    let w = words(lang);
+    let number = account_number(visitor.account.id);
+    let own = visitor.account.holder.reference;
+    let found = with_accounts(app, move |app| app.people.accounts.mandates_of(&own));
+    let (mine, given) = found.await?.map_err(|error| ours(&error))?;
+    let now_ms = (app.wall)();
+    let list = |title: &str, id: &str, powers: &[Mandate], is_mine: bool| -> Markup {
+        html! {
+            h2 id=(id) { (title) }
+            @if powers.is_empty() { p { (w.nobody) } }
+            @for power in powers {
+                @let other = if is_mine { &power.represented } else { &power.representative };
+                @let is_over = power.revoked_ms.is_some() || now_ms >= power.until_ms;
+                div.card {
+                    p { strong { (other) } " · " (kind_word(w, power.kind)) @if is_over { " · " strong.deny { (w.ended) } } }
+                    p { @for (n, right) in power.rights.iter().enumerate() { @if n > 0 { ", " } (right_word(w, *right)) } }
+                    p.soft { (at(power.from_ms / 1000)) " – " (at(power.revoked_ms.unwrap_or(power.until_ms) / 1000)) }
+                    @if is_mine && !is_over {
+                        p { a href={"/" (lang.code()) "/my/powers/" (power.id)} { (w.see_list) " " (other) } }
+                    }
+                    @if !is_mine && !is_over {
+                        form action={"/" (lang.code()) "/my/powers/end"} method="post" {
+                            button.small type="submit" name="id" value=(power.id) { (w.end) span.away { " " (other) } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    let body = html! {
+        h1 { (w.powers) }
+        @if let Some(wrong) = wrong { p.said role="alert" { (wrong) } }
+        p { (w.own_number) " " code { (number) } }
+        (list(w.for_me, "for-me", &given, false))
+        (list(w.i_act, "i-act", &mine, true))
+        h2 { (w.give) }
+        p { (w.give_how) }
+        form action={"/" (lang.code()) "/my/powers"} method="post" {
+            label for="number" { (w.number) }
+            input id="number" name="number" required maxlength="40" autocomplete="off" value=(field(typed, "number"));
+            fieldset {
+                legend { (w.rights) }
+                @for right in RIGHTS {
+                    label.choice { input type="checkbox" name=(right_name(right)) value="1" checked[typed.contains_key(right_name(right))]; " " (right_word(w, right)) }
+                }
+            }
+            label for="until" { (w.until) }
+            p.soft id="until-how" { (w.until_how) }
+            input id="until" name="until" type="date" required aria-describedby="until-how" value=(field(typed, "until"));
+            button type="submit" { (w.give_button) }
+        }
+    };
+    let status = match wrong {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    Ok((status, frame(app, lang, "/my/powers", w.powers, &body)).into_response())
+}
+
+/// The power a form gives; a sentence when it cannot be given.
+fn given(
+    app: &App,
+    w: &'static Words,
+    visitor: &Visitor,
+    typed: &Typed,
+    id: [u8; 16],
+) -> Result<Result<Mandate, &'static str>, kepil_accounts::StoreError> {
+    let (today, now_ms) = now_of(app);
+    let holder = account_of(app, field(typed, "number"))?;
+    let holder = holder.filter(|account| account.holder.role.is_person() && !account.is_closed);
+    let Some(holder) = holder else {
+        return Ok(Err(w.no_number));
+    };
+    let Ok(last) = Day::parse(field(typed, "until")) else {
+        return Ok(Err(w.bad_day));
+    };
+    let until_ms = u64::try_from(last.next().start().ms()).unwrap_or(0);
+    let rights = RIGHTS
+        .into_iter()
+        .filter(|right| typed.contains_key(right_name(*right)));
+    let represented = visitor.account.holder.reference.clone();
+    let proof = Sha256::digest(format!("{represented} {typed:?} {now_ms}"));
+    let mandate = Mandate {
+        id: MandateId::new(id),
+        representative: holder.holder.reference,
+        represented,
+        kind: MandateKind::PowerOfAttorney,
+        source: format!("own space, session {}", visitor.session.id),
+        rights: rights.collect(),
+        from_ms: now_ms,
+        until_ms,
+        proof: kepil_gate::record::hex(&proof),
+        revoked_ms: None,
+    };
+    Ok(match mandate.check_given(None, today, now_ms) {
+        Ok(()) => Ok(mandate),
+        Err(GiveError::Self_) => Err(w.not_oneself),
+        Err(GiveError::NoRights) => Err(w.no_rights),
+        Err(GiveError::TooLong) => Err(w.too_long),
+        Err(_) => Err(w.bad_day),
+    })
+}
+
+/// `POST /{lang}/my/powers`
+pub(crate) async fn give(
+    State(app): State<Arc<App>>,
+    Path(lang): Path<String>,
+    visitor: Visitor,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    if let Err(why) = uses::subject(&app, &visitor) {
+        return Ok(uses::refusal(&app, lang, &why.into()));
+    }
+    let w = words(lang);
+    let (id, giver, form) = (random()?, visitor.clone(), typed.clone());
+    let done = with_accounts(&app, move |app| match given(app, w, &giver, &form, id)? {
+        Ok(mandate) => app.people.accounts.give(&mandate).map(Ok),
+        Err(why) => Ok(Err(why)),
+    });
+    match done.await?.map_err(|error| ours(&error))? {
+        Ok(()) => Ok(Redirect::to(&format!("/{}/my/powers", lang.code())).into_response()),
+        Err(why) => show(&app, lang, visitor, (&typed, Some(why))).await,
+    }
+}
+
+/// Which power is to end.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ended {
+    #[serde(default)]
+    id: String,
+}
+
+/// `POST /{lang}/my/powers/end`
+pub(crate) async fn end(
+    State(app): State<Arc<App>>,
+    Path(lang): Path<String>,
+    visitor: Visitor,
+    Form(ended): Form<Ended>,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    if let Err(why) = uses::subject(&app, &visitor) {
+        return Ok(uses::refusal(&app, lang, &why.into()));
+    }
+    let own = visitor.account.holder.reference.clone();
+    let done = with_accounts(&app, move |app| {
+        let Ok(id) = MandateId::parse(&ended.id) else {
+            return Ok(false);
+        };
+        app.people.accounts.revoke(id, &own, (app.wall)())
+    });
+    match done.await?.map_err(|error| ours(&error))? {
+        true => Ok(Redirect::to(&format!("/{}/my/powers", lang.code())).into_response()),
+        false => {
+            let wrong = Some(words(lang).none_to_end);
+            show(&app, lang, visitor, (&Typed::new(), wrong)).await
+        }
+    }
+}
+
+/// `GET /{lang}/my/powers/{id}`: the list of the person somebody acts for.
+///
+/// The power is looked at anew, and the look goes into that person's list before it is shown.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Path((lang, id)): Path<(String, String)>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    if let Err(why) = uses::subject(&app, &visitor) {
+        return Ok(uses::refusal(&app, lang, &why.into()));
+    }
+    let looking = visitor.clone();
+    let found = with_accounts(&app, move |app| {
+        let id = MandateId::parse(&id).map_err(|_| NoList::NoMonth)?;
+        let mandate = app.people.accounts.mandate(id).map_err(|error| {
+            tracing::error!(%error, "a power cannot be read");
+            NoList::NoMonth
+        })?;
+        let own = looking.account.holder.reference.as_str();
+        // Somebody else's power is as good as none, and says so in the same words.
+        let mandate = mandate.filter(|mandate| mandate.representative == own);
+        let mandate = mandate.ok_or(NoList::NoMonth)?;
+        let subject = Subject {
+            reference: &mandate.represented,
+            born: None,
+        };
+        let (account, session) = (&looking.account, &looking.session);
+        let power = Some((&mandate, false));
+        standing(
+            account,
+            session,
+            Right::SeeUses,
+            subject,
+            power,
+            now_of(app),
+        )?;
+        Ok::<_, NoList>(mandate)
+    });
+    let mandate = match found.await? {
+        Ok(mandate) => mandate,
+        Err(NoList::Standing(NoStanding::Power(_))) => {
+            let w = words(lang);
+            let body = html! { h1 { (w.powers) } p.said role="alert" { (w.over) } };
+            let page = frame(&app, lang, "/my/powers", w.powers, &body);
+            return Ok((StatusCode::FORBIDDEN, page).into_response());
+        }
+        Err(why) => return Ok(uses::refusal(&app, lang, &why)),
+    };
+    let subject = format!("person:{}", mandate.represented);
+    let by = visitor.account.holder.reference.as_str();
+    let power = mandate.id.to_string();
+    let seen = crate::desk::seen_by_representative(&app, &subject, by, &power);
+    seen.await.map_err(|error| ours(&error))?;
+    let person = subject.clone();
+    let list = with_accounts(&app, move |app| uses::list_of(app, &person, None)).await?;
+    let list = match list {
+        Ok(list) => list,
+        Err(why) => return Ok(uses::refusal(&app, lang, &why)),
+    };
+    let w = words(lang);
+    let law = app.law.load_full();
+    let body = html! {
+        p { a href={"/" (lang.code()) "/my/powers"} { (w.powers) } }
+        h1 { (w.list_of) " " (mandate.represented) }
+        p { (w.look_stays) }
+        (uses::lines(&law, lang, &list, "", Reading::Other))
+    };
+    let path = format!("/my/powers/{}", mandate.id);
+    Ok(frame(&app, lang, &path, w.list_of, &body).into_response())
+}

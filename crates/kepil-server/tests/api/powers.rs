@@ -1,0 +1,165 @@
+//! Powers: given for named rights and days, looked at anew at every use, ended at once.
+
+use crate::browser::{place, set_up, sign_in, signed_in};
+use crate::support::{Node, Stage, WALL_SECS, index};
+use std::sync::atomic::Ordering;
+
+fn number(page: &str) -> String {
+    let rest = page.split("<code>").nth(1).unwrap();
+    rest.split("</code>").next().unwrap().to_owned()
+}
+
+/// The id of the first power that a page links or ends.
+fn power(page: &str) -> String {
+    let mut after = page
+        .split("name=\"id\" value=\"")
+        .chain(page.split("/en/my/powers/"));
+    let found = after.find_map(|rest| {
+        rest.get(..32)
+            .filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit()))
+    });
+    found
+        .unwrap_or_else(|| panic!("no power in {page}"))
+        .to_owned()
+}
+
+#[test]
+fn a_power_opens_the_list_leaves_an_event_and_ends_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    let used = index(&node.play(&stage, &play));
+    node.publish();
+    let mut asel = signed_in(&node, "citizen", &play.person);
+    let mut son = signed_in(&node, "citizen", "son-of-asel");
+    let sons = number(&son.get("/en/my/powers").text());
+
+    // What cannot be given is said, and what was typed is kept.
+    let good = [
+        ("number", sons.as_str()),
+        ("see_uses", "1"),
+        ("until", "2026-12-31"),
+    ];
+    for (name, value, why) in [
+        ("number", "00000-00000-000", "No account has this number"),
+        ("number", "<b>nonsense</b>", "No account has this number"),
+        ("until", "2020-01-01", "has not passed"),
+        ("until", "soon", "has not passed"),
+        ("until", "2039-01-01", "three years at most"),
+        ("see_uses", "", "Choose what"),
+    ] {
+        let mut fields = good.to_vec();
+        fields.retain(|(field, _)| *field != name);
+        if name != "see_uses" {
+            fields.push((name, value));
+        }
+        let reply = asel.post("/en/my/powers", &fields);
+        assert_eq!(reply.status, 422, "{name} {value}");
+        let text = reply.text();
+        assert!(text.contains(why), "{why}: {text}");
+        assert!(
+            text.contains(&value.replace('<', "&lt;").replace('>', "&gt;")),
+            "{value}"
+        );
+    }
+    let own = number(&asel.get("/en/my/powers").text());
+    let oneself = [
+        ("number", own.as_str()),
+        ("see_uses", "1"),
+        ("until", "2026-12-31"),
+    ];
+    let reply = asel.post("/en/my/powers", &oneself);
+    assert!(
+        reply.text().contains("Nobody represents oneself"),
+        "{}",
+        reply.text()
+    );
+
+    place(&asel.post("/en/my/powers", &good));
+    let id = power(&son.get("/en/my/powers").text());
+    let list = format!("/en/my/powers/{id}");
+    let before = node.app.ledger.chronicle.reader().size();
+    let seen = son.get(&list);
+    assert_eq!(seen.status, 200, "{}", seen.text());
+    assert!(seen.text().contains("police department"), "{}", seen.text());
+    assert!(
+        !seen.text().contains(&format!("/my/uses/202607/{used}")),
+        "no way on to the own pages"
+    );
+    assert!(
+        node.app.ledger.chronicle.reader().size() > before,
+        "the look is an entry"
+    );
+    node.publish();
+    let own_list = asel.get("/en/my/uses?month=202607").text();
+    assert!(own_list.contains("somebody who acts for you"), "{own_list}");
+    assert!(own_list.contains("son-of-asel"), "{own_list}");
+
+    // Whoever it was not given to learns nothing, not even that it is there.
+    let mut stranger = signed_in(&node, "citizen", "stranger");
+    let (theirs, none) = (
+        stranger.get(&list),
+        stranger.get(&format!("/en/my/powers/{}", "0".repeat(32))),
+    );
+    assert_eq!((theirs.status, none.status), (404, 404));
+    assert_eq!(theirs.text(), none.text());
+    // The representative cannot end it, the person can, and then nothing is shown.
+    let end = |id: &str| [("id", id.to_owned())];
+    let refused = son.post(
+        "/en/my/powers/end",
+        &end(&id).each_ref().map(|(n, v)| (*n, v.as_str())),
+    );
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    place(&asel.post(
+        "/en/my/powers/end",
+        &end(&id).each_ref().map(|(n, v)| (*n, v.as_str())),
+    ));
+    let over = son.get(&list);
+    assert_eq!(over.status, 403);
+    assert!(
+        over.text().contains("This power is over"),
+        "{}",
+        over.text()
+    );
+    assert!(!over.text().contains("police department"));
+    let twice = asel.post(
+        "/en/my/powers/end",
+        &end(&id).each_ref().map(|(n, v)| (*n, v.as_str())),
+    );
+    assert_eq!(twice.status, 422);
+}
+
+#[test]
+fn a_power_that_ended_a_second_ago_is_no_power() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, play) = Stage::with("C04");
+    let node = Node::start(dir.path(), &stage, &play);
+    node.play(&stage, &play);
+    node.publish();
+    let mut asel = signed_in(&node, "citizen", &play.person);
+    let (sons, codes) = set_up(&node, "son-of-asel");
+    let today = kepil_terms::Instant::from_ms(i64::try_from(WALL_SECS * 1000).unwrap()).kz_day();
+    let last = today.to_string();
+    place(&asel.post(
+        "/en/my/powers",
+        &[("number", &sons), ("see_uses", "1"), ("until", &last)],
+    ));
+    let end = u64::try_from(today.next().start().ms()).unwrap() / 1000;
+    node.wall.store(end - 60, Ordering::SeqCst);
+    // Somebody vouches for the log again: a list nobody vouches for is not shown.
+    node.play(&stage, &play);
+    node.publish();
+    let (mut son, _) = sign_in(&node, &sons, &codes[1]);
+    let list = format!("/en/my/powers/{}", power(&son.get("/en/my/powers").text()));
+    node.wall.store(end - 1, Ordering::SeqCst);
+    let seen = son.get(&list);
+    assert_eq!(seen.status, 200, "{}", seen.text());
+    node.wall.store(end, Ordering::SeqCst);
+    let over = son.get(&list);
+    assert_eq!(over.status, 403, "{}", over.text());
+    assert!(
+        over.text().contains("This power is over"),
+        "{}",
+        over.text()
+    );
+}
