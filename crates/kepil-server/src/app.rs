@@ -8,6 +8,7 @@ use crate::ledger::{Intent, Ledger};
 use crate::metrics::{Metrics, OutcomeLabel};
 use crate::people::People;
 use crate::register::Register;
+use crate::throttle::Throttle;
 use arc_swap::ArcSwap;
 use kepil_chronicle::{ChronicleError, record_of};
 use kepil_gate::Gate;
@@ -103,6 +104,8 @@ pub struct App {
     pub enrolled: Mutex<Option<(Period, Arc<Law>)>>,
     /// Uses and outcomes by month of Kazakhstan (such as 202611), with asking systems.
     pub growth: Mutex<Growth>,
+    /// How often an address may send forms.
+    pub throttle: Throttle,
     /// Idempotency keys with the second they were first used.
     pub repeats: Mutex<HashMap<String, (u64, Repeat)>>,
 }

@@ -28,6 +28,8 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// The desks of supervisors and officials.
     pub desk: DeskConfig,
+    /// Where people find help.
+    pub help: HelpConfig,
     /// Logs.
     pub log: LogConfig,
     /// Assumed acts too: tests and the demo only.
@@ -58,6 +60,10 @@ pub struct Limits {
     pub repeat_secs: u64,
     /// How many idempotency keys are remembered at most.
     pub repeats: usize,
+    /// Forms that one address may send in a minute.
+    pub forms_per_minute: u64,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<std::net::IpAddr>,
 }
 
 /// Access tokens.
@@ -116,6 +122,16 @@ impl Default for LedgerConfig {
     }
 }
 
+/// Where people find help: said at the foot of every page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HelpConfig {
+    /// A telephone number.
+    pub phone: String,
+    /// The nearest place, in words.
+    pub place: String,
+}
+
 /// The desks of supervisors and officials.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -162,6 +178,7 @@ impl Default for Config {
             tokens: Tokens::default(),
             ledger: LedgerConfig::default(),
             desk: DeskConfig::default(),
+            help: HelpConfig::default(),
             log: LogConfig::default(),
             danger_assumed_law: false,
             danger_conformance_tenant: false,
@@ -185,6 +202,8 @@ impl Default for Limits {
             batch: 1000,
             repeat_secs: 86_400,
             repeats: 100_000,
+            forms_per_minute: 120,
+            proxies: Vec::new(),
         }
     }
 }
@@ -250,6 +269,11 @@ impl Config {
             60_000,
         )?;
         within("ledger.intent_secs", self.ledger.intent_secs, 1, 86_400)?;
+        let forms = self.limits.forms_per_minute;
+        within("limits.forms_per_minute", forms, 1, 60_000)?;
+        let persons = self.desk.flag_persons as u64;
+        within("desk.flag_persons", persons, 2, 100_000)?;
+        within("desk.flag_night", self.desk.flag_night as u64, 1, 100_000)?;
         within(
             "ledger.timestamp_secs",
             self.ledger.timestamp_secs,

@@ -10,7 +10,7 @@ mod record;
 mod review;
 mod words;
 
-pub(crate) use act::{flags, seen_by_representative};
+pub(crate) use act::{flags, identity_released, seen_by_representative};
 pub(crate) use review::state as review_state;
 
 use crate::app::{App, Law};
@@ -44,6 +44,9 @@ pub(crate) const REJECTED: &str = "complaint_rejected";
 
 /// Somebody with a power looked at the list.
 pub(crate) const SEEN: &str = "seen_by_representative";
+
+/// A service learned who the person is.
+pub(crate) const RELEASED: &str = "identity_released";
 
 /// Requests of an official that the desk remembers.
 const MAX_OWN: usize = 200;

@@ -30,6 +30,7 @@ pub mod rotation;
 pub mod routes;
 pub mod serve;
 pub mod staging;
+pub mod throttle;
 pub mod timestamp;
 
 pub use app::App;

@@ -94,7 +94,14 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
                     (body)
                 }
                 @if script_for(path) { script src="/assets/passkey.js" type="module" {} }
-                footer { p { (w.footer) } }
+                footer {
+                    p { strong { (w.help) } ": "
+                        @if !app.config.help.phone.is_empty() { a href={"tel:" (app.config.help.phone.replace(' ', ""))} { (app.config.help.phone) } " · " }
+                        @if !app.config.help.place.is_empty() { (app.config.help.place) " · " }
+                        (w.help_paper)
+                    }
+                    p { (w.footer) }
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ mod openid;
 mod passkeys;
 mod power_words;
 mod powers;
+mod services;
 mod sign_in;
 pub(crate) mod uses;
 pub mod visitor;
@@ -116,6 +117,10 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             get(uses::receipt),
         )
         .route("/{lang}/my/export/{form}", get(export::file))
+        .route(
+            "/{lang}/my/services",
+            get(services::page).post(services::take_back),
+        )
         .route("/{lang}/my/powers", get(powers::page).post(powers::give))
         .route("/{lang}/my/powers/end", post(powers::end))
         .route("/{lang}/my/powers/{id}", get(powers::list))

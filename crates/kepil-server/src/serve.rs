@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::people::People;
 use crate::register::{Register, RegisterFile};
 use crate::routes;
+use crate::throttle::Throttle;
 use crate::timestamp;
 use arc_swap::ArcSwap;
 use kepil_gate::Gate;
@@ -17,6 +18,7 @@ use kepil_law::pack::{File, Options as PackOptions, load};
 use kepil_store::log::{CloseError, PublishError};
 use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -179,6 +181,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         conformance,
         recent: Mutex::new(VecDeque::new()),
         reliance: Mutex::new(HashMap::new()),
+        throttle: Throttle::per_minute(config.limits.forms_per_minute),
         growth: Mutex::default(),
         enrolled: Mutex::new(None),
         repeats: Mutex::new(HashMap::new()),
@@ -204,7 +207,8 @@ pub async fn serve(
     let router = routes::router(Arc::clone(&app));
     let behind = tokio::spawn(ledger::work(Arc::clone(&app)));
     let stamping = tokio::spawn(timestamp::work(Arc::clone(&app)));
-    let served = axum::serve(listener, router)
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service)
         .with_graceful_shutdown(stop)
         .await
         .map_err(|e| ServeError::Environment(e.to_string()));

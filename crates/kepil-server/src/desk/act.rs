@@ -131,6 +131,25 @@ pub(crate) async fn seen_by_representative(
     record(app, done).await.map(|_| ())
 }
 
+/// Records that a service learns who a person is, before it does.
+pub(crate) async fn identity_released(
+    app: &App,
+    subject: &str,
+    said: &str,
+) -> Result<(), ChronicleError> {
+    let done = Done {
+        subject,
+        entry: None,
+        system: "",
+        purpose: "authentication",
+        by: "",
+        outcome: super::RELEASED,
+        words: said,
+        digest: Vec::new(),
+    };
+    record(app, done).await.map(|_| ())
+}
+
 /// The case of a verdict that waits, made when a supervisor first takes it up.
 pub(super) fn review_of(
     app: &App,

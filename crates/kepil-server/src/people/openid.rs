@@ -4,6 +4,7 @@
 //! The answer to a consent is a page that leads on by itself: a redirect to another origin in
 //! answer to a form would be stopped by the content policy (`form-action`).
 
+use super::services;
 use super::visitor::{Visitor, ours, random, visitor, with_accounts};
 use super::words::words;
 use crate::app::App;
@@ -18,7 +19,6 @@ use axum::extract::{Form, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_identity::factor::FactorKind;
-use kepil_identity::id::AccountId;
 use kepil_identity::level::Level;
 use kepil_ledger::error::in_one_line;
 use kepil_oidc::assurance::{Acr, Amr, SignIn};
@@ -37,7 +37,7 @@ use kepil_oidc::userinfo::{Opened, UserinfoRequest};
 use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path as FilePath;
@@ -45,9 +45,6 @@ use std::sync::Arc;
 
 /// How long a request waits for the person, milliseconds.
 const PENDING_MS: u64 = 600_000;
-
-/// How long a consent is remembered, milliseconds: half a year.
-const CONSENT_MS: u64 = 183 * 24 * 3600 * 1000;
 
 /// The provider of a node.
 #[derive(Debug)]
@@ -279,13 +276,13 @@ async fn advance(
     };
     let lang = authorization.lang();
     let client = authorization.client().id().as_str().to_owned();
-    let place = visitor
-        .as_ref()
-        .map(|v| consent_place(v.account.id, &client));
-    let remembered = match &place {
-        Some(place) => remembered(app, place.clone()).await?,
-        None => None,
-    };
+    let account = visitor.as_ref().map(|v| v.account.id);
+    let (of, at) = (account, client.clone());
+    let remembered = with_accounts(app, move |app| match of {
+        Some(account) => services::agreed(app, account, &at),
+        None => Ok(None),
+    });
+    let remembered = remembered.await?.map_err(|error| ours(&error))?;
     let sign_in = visitor.as_ref().map(sign_in);
     let answer = agreed.map(|yes| match (&sign_in, yes) {
         (Some(sign_in), true) => Answer::Agreed {
@@ -325,15 +322,24 @@ async fn advance(
             Ok(ask(app, lang, ticket, &authorization).into_response())
         }
         Next::Answer(approval) => {
-            if let (Some(place), Some(true)) = (place, agreed) {
-                let attributes = approval.attributes().clone();
-                let until = (app.wall)().saturating_add(CONSENT_MS);
-                with_accounts(app, move |app| {
-                    let place = ("consent", place.as_slice());
-                    app.people.accounts.put_once(place, &attributes, until)
-                })
-                .await?
-                .map_err(|error| ours(&error))?;
+            let attributes = approval.attributes().clone();
+            // Nothing is released before its event stands in the person's list.
+            if let Some(visitor) = visitor
+                .as_ref()
+                .filter(|v| v.account.holder.role.is_person())
+            {
+                let names: Vec<&str> = attributes.iter().map(AttributeName::as_str).collect();
+                let said = format!("{client}: {}", names.join(", "));
+                let subject = format!("person:{}", visitor.account.holder.reference);
+                let released = crate::desk::identity_released(app, &subject, &said);
+                released.await.map_err(|error| ours(&error))?;
+            }
+            if let (Some(account), Some(true)) = (account, agreed) {
+                let at = client.clone();
+                let kept = with_accounts(app, move |app| {
+                    services::agree(app, account, &at, attributes)
+                });
+                kept.await?.map_err(|error| ours(&error))?;
             }
             let location = approval.issue(random()?, &openid.codes, now);
             let location = location.map_err(|error| ours(&error))?;
@@ -343,29 +349,6 @@ async fn advance(
             })
         }
     }
-}
-
-fn consent_place(account: AccountId, client: &str) -> Vec<u8> {
-    [account.as_bytes().as_slice(), client.as_bytes()].concat()
-}
-
-/// What the person agreed to for a client earlier.
-async fn remembered(
-    app: &Arc<App>,
-    place: Vec<u8>,
-) -> Result<Option<BTreeSet<AttributeName>>, Response> {
-    let found = with_accounts(app, move |app| {
-        let accounts = &app.people.accounts;
-        let now_ms = (app.wall)();
-        let found: Option<BTreeSet<AttributeName>> =
-            accounts.take_once(("consent", &place), now_ms)?;
-        if let Some(attributes) = &found {
-            let until = now_ms.saturating_add(CONSENT_MS);
-            accounts.put_once(("consent", &place), attributes, until)?;
-        }
-        Ok::<_, kepil_accounts::StoreError>(found)
-    });
-    found.await?.map_err(|error| ours(&error))
 }
 
 async fn wait(app: &Arc<App>, ticket: &str, pending: &Pending) -> Result<(), Response> {

@@ -264,7 +264,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
             p.soft { (w.server_word) }
             p { a href={"/" (code) "/my/uses/" (number) "/check"} { (w.check_here) } }
             p { a href={"/" (code) "/my/uses/" (number) "/proof"} { (w.take_proof) } }
-            p { a href={"/" (code) "/my/complaints"} { (w.complaints) } " · " a href={"/" (code) "/my/powers"} { (w.act_for_me) } }
+            p { a href={"/" (code) "/my/complaints"} { (w.complaints) } " · " a href={"/" (code) "/my/powers"} { (w.act_for_me) } " · " a href={"/" (code) "/my/services"} { (w.services) } }
             p { (w.export) ": " a href={"/" (code) "/my/export/uses.json"} { "JSON" } ", " a href={"/" (code) "/my/export/uses.csv"} { "CSV" } }
         }
     }
@@ -385,6 +385,7 @@ fn outcome_word(w: &Words, outcome: &str) -> &'static str {
         crate::desk::COMPLAINED => w.complained,
         crate::desk::UPHELD => w.upheld,
         crate::desk::REJECTED => w.rejected,
+        crate::desk::RELEASED => w.identity_released,
         crate::desk::SEEN => w.seen_by_representative,
         _ => w.unknown,
     }

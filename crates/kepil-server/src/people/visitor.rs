@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::pages::{frame, lang_of};
 use crate::people::words::words;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -14,6 +14,7 @@ use kepil_identity::level::Level;
 use kepil_identity::session::{Session, hash};
 use kepil_terms::Lang;
 use maud::html;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Somebody who is signed in.
@@ -214,6 +215,22 @@ fn device(headers: &HeaderMap) -> String {
     parts.join(", ")
 }
 
+/// Where a request comes from: the peer, or whom a proxy of the configuration names.
+fn sender(app: &App, request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|info| info.0.ip())?;
+    if !app.config.limits.proxies.contains(&peer) {
+        return Some(peer);
+    }
+    let named = request.headers().get_all("x-forwarded-for").iter().last();
+    let named = named.and_then(|value| value.to_str().ok());
+    let last = named.and_then(|list| list.rsplit(',').next());
+    Some(
+        last.and_then(|text| text.trim().parse().ok())
+            .unwrap_or(peer),
+    )
+}
+
 /// Lets a request that changes something through only if a page of this node sent it.
 ///
 /// Browsers say so in `Sec-Fetch-Site`; older ones at least name the `Origin`. Who says neither is
@@ -238,6 +255,19 @@ pub async fn from_here(State(app): State<Arc<App>>, request: Request, next: Next
         let body = html! { h1 { (w.strange_title) } p { (w.strange) } };
         let page = frame(&app, lang, "/sign-in", w.strange_title, &body);
         return (StatusCode::FORBIDDEN, page).into_response();
+    }
+    if request.method() == Method::POST
+        && let Some(from) = sender(&app, &request)
+        && let Err(secs) = app.throttle.pass(from, (app.wall)())
+    {
+        let lang = request.uri().path().split('/').nth(1);
+        let lang = lang.and_then(|code| lang_of(code).ok()).unwrap_or(Lang::Kk);
+        let w = words(lang);
+        let body =
+            html! { h1 { (w.sign_in) } p.said role="alert" { (w.too_often) " " (secs) "." } };
+        let page = frame(&app, lang, "/sign-in", w.sign_in, &body);
+        let wait = [(header::RETRY_AFTER, secs.to_string())];
+        return (StatusCode::TOO_MANY_REQUESTS, wait, page).into_response();
     }
     let mut response = next.run(request).await;
     // Nothing of a person's pages stays in a cache.

@@ -139,6 +139,9 @@ words! {
     complained: "you complained", "вы подали жалобу", "сіз шағым бердіңіз";
     upheld: "your complaint was upheld", "жалоба удовлетворена", "шағым қанағаттандырылды";
     rejected: "your complaint was rejected", "жалоба отклонена", "шағым қабылданбады";
+    services: "Where I signed in", "Где я входил", "Мен кірген сервистер";
+    identity_released: "a service learned who you are", "сервис узнал, кто вы", "сервис сіздің кім екеніңізді білді";
+    too_often: "Too many forms came from your network in a short time. Nothing was lost or done. Try again in this many seconds:", "Из вашей сети за короткое время пришло слишком много форм. Ничего не потеряно и не сделано. Попробуйте снова через столько секунд:", "Желіңізден қысқа уақытта тым көп форма келді. Ештеңе жоғалған да, жасалған да жоқ. Мынанша секундтан кейін қайталаңыз:";
     seen_by_representative: "somebody who acts for you looked at this list", "тот, кто действует за вас, смотрел этот список", "сіз үшін әрекет ететін адам осы тізімді қарады";
     complaints: "My complaints", "Мои жалобы", "Шағымдарым";
     complain: "I do not recognise this", "Мне это неизвестно", "Бұл маған белгісіз";

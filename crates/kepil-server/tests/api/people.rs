@@ -328,3 +328,41 @@ fn anybody_checks_a_receipt_by_pasting_it() {
         assert!(!page.text().contains("<script>alert"));
     }
 }
+
+#[test]
+fn forms_of_one_address_come_at_a_rate() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stage, _) = Stage::with("C04");
+    stage.write(dir.path());
+    let mut config = crate::support::config(dir.path());
+    config.limits.forms_per_minute = 10;
+    let node = Node::with(config);
+    let mut browser = Browser::new(&node);
+    let guess = [
+        ("number", "00000-00000-000"),
+        ("secret", "x"),
+        ("code", "y"),
+    ];
+    for _ in 0..10 {
+        assert_eq!(browser.post("/en/sign-in/secret", &guess).status, 401);
+    }
+    let reply = browser.post("/en/sign-in/secret", &guess);
+    assert_eq!(reply.status, 429, "{}", reply.text());
+    assert_eq!(reply.header("retry-after"), Some("6"));
+    assert!(
+        reply.text().contains("Nothing was lost"),
+        "{}",
+        reply.text()
+    );
+    // Looking is not held back, and no header of a stranger changes whose address it is.
+    assert_eq!(browser.get("/en/sign-in").status, 200);
+    let pretended = node
+        .call("post", "/en/sign-in/secret")
+        .header("sec-fetch-site", "same-origin")
+        .header("x-forwarded-for", "198.51.100.7")
+        .body("application/x-www-form-urlencoded", form(&guess).as_bytes())
+        .send();
+    assert_eq!(pretended.status, 429);
+    node.wall.fetch_add(6, Ordering::SeqCst);
+    assert_eq!(browser.post("/en/sign-in/secret", &guess).status, 403);
+}
