@@ -189,6 +189,17 @@ impl Outbox {
         Ok(gone > 0)
     }
 
+    /// Takes back an address that waits for its code; a confirmed one stays.
+    ///
+    /// # Errors
+    /// When it cannot be taken out.
+    pub fn withdraw(&self, person: &str, channel: Channel) -> Result<(), StoreError> {
+        self.connection()
+            .prepare_cached("DELETE FROM wish WHERE person = ?1 AND channel = ?2")?
+            .execute(params![person, channel.as_str()])?;
+        Ok(())
+    }
+
     /// Takes out what nobody confirmed in time; gives how much.
     ///
     /// # Errors

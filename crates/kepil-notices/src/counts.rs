@@ -4,11 +4,13 @@ use crate::delivery::Channel;
 use crate::error::StoreError;
 use crate::outbox::{Outbox, channel_of};
 
+/// The words of the states a delivery can be in.
+pub const STATES: [&str; 5] = ["queued", "attempted", "handed", "delivered", "failed"];
+
 /// Counts of deliveries, and the oldest notice without proof.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Deliveries by channel and the word of their state: `queued`, `attempted`, `handed`,
-    /// `delivered`, `failed`.
+    /// Deliveries by channel and the word of their state; what there is none of is left out.
     pub deliveries: Vec<(Channel, String, u64)>,
     /// When the oldest notice was made that no channel has delivered.
     pub oldest_undelivered_ms: Option<u64>,

@@ -25,7 +25,7 @@ mod wait;
 pub use address::{Address, AddressError};
 pub use choices::{Choice, Wish};
 pub use code::{CODE_MS, Code, CodeError, TRIES};
-pub use counts::Counts;
+pub use counts::{Counts, STATES};
 pub use delivery::{Channel, Delivery, Outcome, Proof, State, Turn};
 pub use error::{AskError, QueueError, StoreError};
 pub use id::{IdError, NoticeId};

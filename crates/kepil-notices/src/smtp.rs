@@ -10,7 +10,9 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use lettre::{SmtpTransport, Transport as _};
+use serde::Deserialize;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// Longest answer of a server that is kept, characters.
@@ -20,7 +22,8 @@ const REPLY: usize = 300;
 const SIGN_IN: [u16; 4] = [530, 534, 535, 538];
 
 /// How the connection to the mail server is protected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TlsMode {
     /// TLS from the first byte (port 465).
     #[default]
@@ -118,7 +121,10 @@ impl Smtp {
             .port(settings.port)
             .tls(tls)
             .timeout(Some(settings.timeout))
-            .hello_name(ClientId::Domain(settings.node.clone()));
+            .hello_name(match settings.node.parse::<Ipv4Addr>() {
+                Ok(address) => ClientId::Ipv4(address),
+                Err(_) => ClientId::Domain(settings.node.clone()),
+            });
         let transport = match settings.login {
             Some((user, password)) => transport.credentials(Credentials::new(user, password)),
             None => transport,

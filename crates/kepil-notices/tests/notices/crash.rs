@@ -1,7 +1,7 @@
 //! A process that is killed between sending and writing down what came of it.
 
 use crate::peer::Peer;
-use crate::support::{NOW, choose, id, new, open, round};
+use crate::support::{NOW, choose, id, new, open, round, smtp};
 use kepil_notices::{Accepted, Channel, Message, Refused, Sender, State, delivered, wait_ms};
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -31,17 +31,7 @@ fn the_process_that_is_killed() {
         return;
     };
     let (port, folder) = role.split_once(' ').unwrap();
-    let settings = kepil_notices::SmtpSettings {
-        host: "127.0.0.1".into(),
-        port: port.parse().unwrap(),
-        tls: kepil_notices::TlsMode::Off,
-        certificates: None,
-        login: None,
-        from: "Kepil <kepil@gate.test>".into(),
-        node: "gate.test".into(),
-        timeout: std::time::Duration::from_secs(10),
-    };
-    let sender = Stuck(kepil_notices::Smtp::new(settings).unwrap());
+    let sender = Stuck(smtp(port.parse().unwrap()));
     let outbox = open(&PathBuf::from(folder));
     round(&outbox, Channel::Email, &sender, NOW);
 }
@@ -95,7 +85,7 @@ fn a_killed_process_sends_again_and_loses_nothing() {
         })
         .count();
     assert_eq!(unknown, 1, "{:?}", states(&outbox));
-    round(&outbox, Channel::Email, &peer.sender(), NOW + wait_ms(1));
+    round(&outbox, Channel::Email, &smtp(peer.port), NOW + wait_ms(1));
     let is_delivered = |state: &State| matches!(state, State::Delivered { .. });
     assert!(states(&outbox).iter().all(is_delivered));
     // One of them went twice, under the same name; every proof is of an answer that was read.

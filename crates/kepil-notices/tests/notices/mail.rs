@@ -1,7 +1,7 @@
 //! E-mail against a real server.
 
 use crate::peer::Peer;
-use crate::support::{NOW, choose, id, new, open, round};
+use crate::support::{NOW, choose, id, new, open, round, settings, smtp};
 use kepil_notices::{
     Channel, Message, Outbox, Proof, Refused, Sender as _, Smtp, SmtpError, State, TlsMode,
     delivered, wait_ms,
@@ -25,7 +25,7 @@ fn state(outbox: &Outbox) -> State {
 fn a_notice_is_delivered_with_the_servers_answer_and_says_nothing_of_anybody() {
     let peer = Peer::start(&[]);
     let outbox = queued("aigul@example.kz");
-    assert_eq!(round(&outbox, Channel::Email, &peer.sender(), NOW + 3), 1);
+    assert_eq!(round(&outbox, Channel::Email, &smtp(peer.port), NOW + 3), 1);
     let notice = outbox.notice(id(1)).unwrap().unwrap();
     let found = delivered(&notice).unwrap();
     assert_eq!((found.at_ms, found.channel), (NOW + 3, Channel::Email));
@@ -54,14 +54,14 @@ fn a_notice_is_delivered_with_the_servers_answer_and_says_nothing_of_anybody() {
         let all = format!("{subject}{text}{data}");
         assert!(!all.contains(never), "{all}");
     }
-    assert_eq!(round(&outbox, Channel::Email, &peer.sender(), NOW + 4), 0);
+    assert_eq!(round(&outbox, Channel::Email, &smtp(peer.port), NOW + 4), 0);
 }
 
 #[test]
 fn a_busy_server_is_asked_again_and_one_that_knows_nobody_is_not() {
     let peer = Peer::start(&[]);
     let outbox = queued("later@example.kz");
-    round(&outbox, Channel::Email, &peer.sender(), NOW);
+    round(&outbox, Channel::Email, &smtp(peer.port), NOW);
     let next = NOW + wait_ms(1);
     let State::Attempted {
         count,
@@ -73,17 +73,20 @@ fn a_busy_server_is_asked_again_and_one_that_knows_nobody_is_not() {
     };
     assert_eq!((count, next_ms), (1, next));
     assert!(said.unwrap().contains("come back later"));
-    assert_eq!(round(&outbox, Channel::Email, &peer.sender(), next - 1), 0);
-    round(&outbox, Channel::Email, &peer.sender(), next);
+    assert_eq!(
+        round(&outbox, Channel::Email, &smtp(peer.port), next - 1),
+        0
+    );
+    round(&outbox, Channel::Email, &smtp(peer.port), next);
     assert!(matches!(state(&outbox), State::Delivered { .. }));
 
     let outbox = queued("busy@example.kz");
-    round(&outbox, Channel::Email, &peer.sender(), NOW);
-    round(&outbox, Channel::Email, &peer.sender(), next);
+    round(&outbox, Channel::Email, &smtp(peer.port), NOW);
+    round(&outbox, Channel::Email, &smtp(peer.port), next);
     assert!(matches!(state(&outbox), State::Attempted { count: 2, .. }));
 
     let outbox = queued("nobody@example.kz");
-    round(&outbox, Channel::Email, &peer.sender(), NOW);
+    round(&outbox, Channel::Email, &smtp(peer.port), NOW);
     let State::Failed { at_ms, said } = state(&outbox) else {
         panic!("{:?}", state(&outbox));
     };
@@ -100,9 +103,9 @@ fn a_busy_server_is_asked_again_and_one_that_knows_nobody_is_not() {
 fn a_lost_connection_is_no_proof_and_the_message_goes_again_under_its_name() {
     let peer = Peer::start(&[]);
     let outbox = queued("slam@example.kz");
-    round(&outbox, Channel::Email, &peer.sender(), NOW);
+    round(&outbox, Channel::Email, &smtp(peer.port), NOW);
     assert!(matches!(state(&outbox), State::Attempted { count: 1, .. }));
-    round(&outbox, Channel::Email, &peer.sender(), NOW + wait_ms(1));
+    round(&outbox, Channel::Email, &smtp(peer.port), NOW + wait_ms(1));
     let taken = peer.taken();
     assert_eq!(taken.len(), 2);
     let name = format!("<{}@gate.test>", id(1));
@@ -114,15 +117,15 @@ fn a_lost_connection_is_no_proof_and_the_message_goes_again_under_its_name() {
 #[test]
 fn no_server_is_a_wait_and_an_address_taken_back_is_the_end() {
     let peer = Peer::start(&[]);
-    let mut settings = peer.settings();
-    settings.port = 1;
-    settings.timeout = Duration::from_secs(2);
-    let nobody = Smtp::new(settings).unwrap();
+    let mut with = settings(peer.port);
+    with.port = 1;
+    with.timeout = Duration::from_secs(2);
+    let nobody = Smtp::new(with).unwrap();
     let outbox = queued("aigul@example.kz");
     round(&outbox, Channel::Email, &nobody, NOW);
     assert!(matches!(state(&outbox), State::Attempted { count: 1, .. }));
     outbox.remove("person-1", Channel::Email).unwrap();
-    round(&outbox, Channel::Email, &peer.sender(), NOW + wait_ms(1));
+    round(&outbox, Channel::Email, &smtp(peer.port), NOW + wait_ms(1));
     assert!(matches!(state(&outbox), State::Failed { .. }));
     assert!(peer.taken().is_empty());
 }
@@ -132,21 +135,24 @@ fn the_servers_own_sign_in_is_the_operators_matter_and_costs_no_notice() {
     let peer = Peer::start(&["with-password"]);
     let message = Message::notice(id(1), Lang::En, "https://gate.test", NOW);
     let login = |password: &str| {
-        let mut settings = peer.settings();
-        settings.login = Some(("kepil".into(), password.into()));
-        assert!(!format!("{settings:?}").contains(password));
-        Smtp::new(settings).unwrap().send("a@example.kz", &message)
+        let mut with = settings(peer.port);
+        with.login = Some(("kepil".into(), password.into()));
+        assert!(!format!("{with:?}").contains(password));
+        Smtp::new(with).unwrap().send("a@example.kz", &message)
     };
-    for refused in [login("wrong"), peer.sender().send("a@example.kz", &message)] {
+    for refused in [
+        login("wrong"),
+        smtp(peer.port).send("a@example.kz", &message),
+    ] {
         assert!(matches!(refused, Err(Refused::Temporary(_))), "{refused:?}");
     }
     login("correct").unwrap();
     // With TLS demanded, a server without it gets nothing.
     for tls in [TlsMode::Starttls, TlsMode::Tls] {
-        let mut settings = peer.settings();
-        settings.tls = tls;
-        settings.timeout = Duration::from_secs(2);
-        let refused = Smtp::new(settings).unwrap().send("a@example.kz", &message);
+        let mut with = settings(peer.port);
+        with.tls = tls;
+        with.timeout = Duration::from_secs(2);
+        let refused = Smtp::new(with).unwrap().send("a@example.kz", &message);
         assert!(refused.is_err(), "{tls:?}");
     }
     assert_eq!(peer.taken().len(), 1);
@@ -155,13 +161,13 @@ fn the_servers_own_sign_in_is_the_operators_matter_and_costs_no_notice() {
 #[test]
 fn settings_that_make_no_sense_are_named() {
     let peer = Peer::start(&[]);
-    let mut settings = peer.settings();
-    settings.from = "nobody".into();
-    assert!(matches!(Smtp::new(settings), Err(SmtpError::From(_))));
-    let mut settings = peer.settings();
-    settings.tls = TlsMode::Tls;
-    settings.certificates = Some(b"nonsense".to_vec());
-    assert!(matches!(Smtp::new(settings), Err(SmtpError::NoCertificate)));
+    let mut with = settings(peer.port);
+    with.from = "nobody".into();
+    assert!(matches!(Smtp::new(with), Err(SmtpError::From(_))));
+    let mut with = settings(peer.port);
+    with.tls = TlsMode::Tls;
+    with.certificates = Some(b"nonsense".to_vec());
+    assert!(matches!(Smtp::new(with), Err(SmtpError::NoCertificate)));
 }
 
 #[test]
@@ -174,10 +180,10 @@ fn notices_of_many_languages_can_be_read() {
                 .text
                 .contains(&format!("/{}/my/notices/", lang.code()))
         );
-        peer.sender().send("a@example.kz", &message).unwrap();
+        smtp(peer.port).send("a@example.kz", &message).unwrap();
         let code = Message::code(id(2), lang, "https://gate.test", "012345", NOW);
         assert!(code.text.contains("012345") && code.short.contains("012345"));
-        peer.sender().send("a@example.kz", &code).unwrap();
+        smtp(peer.port).send("a@example.kz", &code).unwrap();
     }
     let taken = peer.taken();
     assert_eq!(taken.len(), 6);

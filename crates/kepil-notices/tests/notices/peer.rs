@@ -1,10 +1,8 @@
 //! A real mail server beside the tests: aiosmtpd, Debian's package `python3-aiosmtpd`.
 
-use kepil_notices::{Smtp, SmtpSettings, TlsMode};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 pub struct Peer {
     child: Child,
@@ -46,23 +44,6 @@ impl Peer {
         names.sort();
         let read = |name| serde_json::from_slice(&std::fs::read(name).unwrap()).unwrap();
         names.iter().map(read).collect()
-    }
-
-    pub fn settings(&self) -> SmtpSettings {
-        SmtpSettings {
-            host: "127.0.0.1".into(),
-            port: self.port,
-            tls: TlsMode::Off,
-            certificates: None,
-            login: None,
-            from: "Kepil <kepil@gate.test>".into(),
-            node: "gate.test".into(),
-            timeout: Duration::from_secs(10),
-        }
-    }
-
-    pub fn sender(&self) -> Smtp {
-        Smtp::new(self.settings()).unwrap()
     }
 }
 

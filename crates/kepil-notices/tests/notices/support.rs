@@ -1,8 +1,12 @@
 //! What all tests here need.
 
-use kepil_notices::{About, Address, Channel, Code, Kind, New, NoticeId, Outbox, Sender, send_due};
+use kepil_notices::{
+    About, Address, Channel, Code, Kind, New, NoticeId, Outbox, Sender, Smtp, SmtpSettings,
+    TlsMode, send_due,
+};
 use kepil_terms::Lang;
 use std::path::Path;
+use std::time::Duration;
 
 pub const NOW: u64 = 1_795_000_000_000;
 pub const NODE: &str = "https://gate.test";
@@ -35,4 +39,22 @@ pub fn choose(outbox: &Outbox, channel: Channel, typed: &str) {
 
 pub fn round(outbox: &Outbox, channel: Channel, sender: &dyn Sender, now_ms: u64) -> usize {
     send_due(outbox, (channel, sender), NODE, 50, &|| now_ms, &|| false).unwrap()
+}
+
+/// How to reach a mail server of the tests.
+pub fn settings(port: u16) -> SmtpSettings {
+    SmtpSettings {
+        host: "127.0.0.1".into(),
+        port,
+        tls: TlsMode::Off,
+        certificates: None,
+        login: None,
+        from: "Kepil <kepil@gate.test>".into(),
+        node: "gate.test".into(),
+        timeout: Duration::from_secs(10),
+    }
+}
+
+pub fn smtp(port: u16) -> Smtp {
+    Smtp::new(settings(port)).unwrap()
 }
