@@ -7,6 +7,8 @@ use kepil_notices::{
     delivered, wait_ms,
 };
 use kepil_terms::Lang;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn queued(address: &str) -> Outbox {
@@ -132,7 +134,7 @@ fn no_server_is_a_wait_and_an_address_taken_back_is_the_end() {
 
 #[test]
 fn the_servers_own_sign_in_is_the_operators_matter_and_costs_no_notice() {
-    let peer = Peer::start(&["with-password"]);
+    let peer = Peer::start(&["password"]);
     let message = Message::notice(id(1), Lang::En, "https://gate.test", NOW);
     let login = |password: &str| {
         let mut with = settings(peer.port);
@@ -197,4 +199,54 @@ fn notices_of_many_languages_can_be_read() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// A certificate for this machine and its key, from an authority of its own; in this folder.
+fn certify(folder: &Path) {
+    let openssl = |line: &str| {
+        let done = Command::new("openssl")
+            .args(line.split(' '))
+            .current_dir(folder)
+            .stderr(Stdio::null())
+            .status();
+        assert!(done.unwrap().success(), "{line}");
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for name in ["ca", "stranger"] {
+        openssl(&format!(
+            "req -x509 {key} -keyout {name}.key -out {name}.pem -subj /CN={name} -days 2"
+        ));
+    }
+    openssl(&format!(
+        "req {key} -keyout own.key -out own.csr -subj /CN=mail"
+    ));
+    std::fs::write(folder.join("for"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+    openssl(
+        "x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile for -out own.pem -days 2",
+    );
+}
+
+#[test]
+fn tls_is_spoken_with_a_server_whose_certificate_leads_to_a_known_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let message = Message::notice(id(1), Lang::En, "https://gate.test", NOW);
+    for (word, tls) in [("tls", TlsMode::Tls), ("starttls", TlsMode::Starttls)] {
+        let peer = Peer::start(&[word, &file("own.pem"), &file("own.key")]);
+        let send = |authority: Option<&str>, tls: TlsMode| {
+            let mut with = settings(peer.port);
+            with.tls = tls;
+            with.timeout = Duration::from_secs(2);
+            with.certificates = authority.map(|name| std::fs::read(file(name)).unwrap());
+            Smtp::new(with).unwrap().send("a@example.kz", &message)
+        };
+        send(Some("ca.pem"), tls).unwrap();
+        for refused in [send(None, tls), send(Some("stranger.pem"), tls)] {
+            assert!(matches!(refused, Err(Refused::Temporary(_))), "{refused:?}");
+        }
+        // In the open a server that wants TLS is not spoken to.
+        assert!(send(None, TlsMode::Off).is_err());
+        assert_eq!(peer.taken().len(), 1, "{word}");
+    }
 }

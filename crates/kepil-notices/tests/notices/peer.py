@@ -3,7 +3,10 @@
 It prints its port, then serves until its standard input closes. What it takes lies in a folder, one
 JSON file per message. The name before the @ of the recipient says how it behaves: `busy…` is told to
 come later, `nobody…` never, `slam…` loses the connection after the message was taken, `later…` is
-told to come later the first time. With a third argument it asks for a user and a password.
+told to come later the first time.
+
+A word behind the folder changes the door: `password` asks for a user and a password, `tls` and
+`starttls` speak TLS with the certificate and the key whose files follow.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import email
 import email.policy
 import json
 import os
+import ssl
 import sys
 
 from aiosmtpd.controller import Controller
@@ -63,17 +67,29 @@ def wants(server, session, envelope, mechanism, auth_data):
 
 class Local(Controller):
     def factory(self):
+        door = sys.argv[2] if len(sys.argv) > 2 else ""
         more = {}
-        if len(sys.argv) > 2:
+        if door == "password":
             more = {"auth_required": True, "auth_require_tls": False, "authenticator": wants}
+        if door == "starttls":
+            more = {"require_starttls": True, "tls_context": context()}
         return SMTP(self.handler, hostname="peer.test", **more)
+
+
+def context():
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.load_cert_chain(sys.argv[3], sys.argv[4])
+    return made
 
 
 def main():
     async def serve():
         loop = asyncio.get_running_loop()
         controller = Local(Peer(sys.argv[1]), hostname="127.0.0.1", port=0)
-        server = await loop.create_server(controller.factory, host="127.0.0.1", port=0)
+        is_tls = len(sys.argv) > 2 and sys.argv[2] == "tls"
+        server = await loop.create_server(
+            controller.factory, host="127.0.0.1", port=0, ssl=context() if is_tls else None
+        )
         print(server.sockets[0].getsockname()[1], flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
 
