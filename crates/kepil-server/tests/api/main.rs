@@ -6,7 +6,9 @@ mod authzen;
 mod bad_input;
 #[cfg(test)]
 mod bad_values;
+#[cfg(test)]
 mod browser;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod empty_months;
