@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,6 +37,17 @@ export async function startNode() {
   });
   return {
     base: `http://localhost:${port}`,
+    /** The code that was sent to a telephone, as the modem's program would find it. */
+    code: async (to) => {
+      const out = join(folder, "demo", "sms", "out");
+      for (const name of (await readdir(out)).filter((n) => n.endsWith(".json"))) {
+        const message = JSON.parse(await readFile(join(out, name), "utf8"));
+        const code = message.text.match(/(?<!\d)\d{6}(?!\d)/);
+        await rm(join(out, name));
+        if (message.to === to && code) return code[0];
+      }
+      throw new Error(`no code went to ${to}`);
+    },
     stop: async () => {
       child.removeAllListeners("exit");
       const ended = new Promise((done) => child.once("exit", done));

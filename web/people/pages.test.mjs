@@ -34,11 +34,19 @@ const places = (lang) => [
   ["check", `/${lang}/my/uses/202004/check`],
   ["one", null],
   ["identity", `/${lang}/my/identity`],
+  ["notices", `/${lang}/my/notices`],
+  ["notice", null],
 ];
 
-/** Opens a place; the page of one use is found through the list. */
+/** Opens a place; the pages of one use and one notice are found through their lists. */
 async function open(page, lang, [name, path]) {
   if (path) return page.goto(node.base + path);
+  if (name === "notice") {
+    await page.goto(`${node.base}/${lang}/my/notices`);
+    await page.locator(".timeline a[href*='/my/notices/']").first().click();
+    await page.waitForURL(/\/my\/notices\/[0-9a-f]{32}$/);
+    return name;
+  }
   await page.goto(`${node.base}/${lang}/my/uses`);
   await page.locator(".timeline a[href*='/my/uses/']").first().click();
   await page.waitForURL(/\/my\/uses\/\d+\/\d+$/);
@@ -81,6 +89,14 @@ for (const lang of languages) {
     assert.equal(await page.locator("form[data-passkey]").isVisible(), false);
     await page.locator("form[action$='/codes'] button").click();
     assert.equal(await page.locator(".codes li").count(), 10);
+    await page.goto(`${node.base}/${lang}/my/notices`);
+    await page.fill("#address-sms", "8 701 123 45 67");
+    await page.locator("form[action$='/choose'] button").click();
+    await page.fill("#code-sms", await node.code("+77011234567"));
+    await page.locator("form[action$='/confirm'] button").click();
+    assert.equal(await page.locator("#code-sms").count(), 0);
+    await page.locator("form[action$='/remove'] button").click();
+    await page.goto(`${node.base}/${lang}/my/identity`);
     await page.locator("form[action$='/sign-out'] button").click();
     await page.goto(`${node.base}/${lang}/my/uses`);
     assert.match(page.url(), /sign-in/);
@@ -115,7 +131,7 @@ test("the proof is checked in the browser, with the own secret and no other", as
 });
 
 test("a cold page is small and asks nobody else", async () => {
-  for (const path of ["/kk", "/kk/sign-in", "/kk/my/uses", "/kk/my/uses/202004/check", "/kk/my/identity"]) {
+  for (const path of ["/kk", "/kk/sign-in", "/kk/my/uses", "/kk/my/uses/202004/check", "/kk/my/identity", "/kk/my/notices"]) {
     const context = await browser.newContext();
     const page = await context.newPage();
     if (path.includes("/my/")) {

@@ -3,7 +3,7 @@
 use crate::step::End;
 use std::process::{Command, Stdio};
 
-/// A program, how it says its version, and the Debian package that brings it.
+/// A program, the words that make it say its version, and the Debian package that brings it.
 pub type Need = (&'static str, &'static str, &'static str);
 
 /// Installs what is missing where that is allowed; the first that stays missing is named.
@@ -11,7 +11,7 @@ pub fn programs(needed: &[Need]) -> End {
     for (program, version, package) in needed {
         if !is_there(program, version) && !install(package) {
             return End::Failed(format!(
-                "`{program}` is missing: install the package `{package}`"
+                "`{program} {version}` does not run: install the package `{package}`"
             ));
         }
     }
@@ -19,7 +19,7 @@ pub fn programs(needed: &[Need]) -> End {
 }
 
 fn is_there(program: &str, version: &str) -> bool {
-    quiet(Command::new(program).arg(version))
+    quiet(Command::new(program).args(version.split(' ')))
 }
 
 /// Installs a Debian package if this user may.

@@ -51,6 +51,14 @@ pub fn run(root: &Path) -> bool {
     steps.run("openssl is there", || {
         need::programs(&[("openssl", "version", "openssl")])
     });
+    // The mail server of the tests.
+    steps.run("a mail server is there", || {
+        need::programs(&[(
+            "/usr/bin/python3",
+            "-m aiosmtpd --version",
+            "python3-aiosmtpd",
+        )])
+    });
     steps.run_after(built, "tests", || {
         let tests = cargo(
             root,

@@ -1,6 +1,7 @@
 //! The configuration file: one TOML file that explains itself.
 
 use kepil_law::Release;
+use kepil_notices::TlsMode;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub struct Config {
     pub desk: DeskConfig,
     /// Where people find help.
     pub help: HelpConfig,
+    /// Notices to people.
+    pub notices: NoticesConfig,
     /// Logs.
     pub log: LogConfig,
     /// Assumed acts too: tests and the demo only.
@@ -102,6 +105,67 @@ pub struct LedgerConfig {
     pub timestamp_secs: u64,
     /// What an answer waits for at least; the law may ask for more.
     pub release: Release,
+}
+
+/// Ways of notices out of the node; without any, they stand in the own space alone.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NoticesConfig {
+    /// Name of the mail server.
+    pub smtp_host: Option<String>,
+    /// Its port.
+    pub smtp_port: Option<u16>,
+    /// Protection of the connection to it.
+    pub smtp_tls: TlsMode,
+    /// File with more certificates (PEM) that its own may lead to.
+    pub smtp_certificates: Option<PathBuf>,
+    /// User at it.
+    pub smtp_user: Option<String>,
+    /// File with the user's password.
+    pub smtp_password: Option<PathBuf>,
+    /// From whom e-mail comes.
+    pub from: Option<String>,
+    /// Folder for short messages.
+    pub sms_dir: Option<PathBuf>,
+}
+
+impl NoticesConfig {
+    /// The port of the mail server, or the usual one.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.smtp_port.unwrap_or(match self.smtp_tls {
+            TlsMode::Tls => 465,
+            TlsMode::Starttls => 587,
+            TlsMode::Off => 25,
+        })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.smtp_host.is_some() != self.from.is_some() {
+            return Err("`notices.smtp_host` and `notices.from` need each other: a mail server, and the address e-mail comes from".into());
+        }
+        if self.smtp_user.is_some() != self.smtp_password.is_some() {
+            return Err("`notices.smtp_user` and `notices.smtp_password` need each other: a user, and the file with the password".into());
+        }
+        if self.smtp_user.is_some() && self.smtp_host.is_none() {
+            return Err("`notices.smtp_user` needs `notices.smtp_host`".into());
+        }
+        if self.from.as_ref().is_some_and(|from| !from.contains('@')) {
+            return Err(
+                "`notices.from` must be an address such as Kepil <kepil@example.kz>".into(),
+            );
+        }
+        Ok(())
+    }
+
+    fn warnings(&self) -> Option<String> {
+        let host = self.smtp_host.as_deref()?;
+        let is_here = ["localhost", "127.0.0.1", "::1"].contains(&host);
+        (self.smtp_tls == TlsMode::Off && !is_here).then(|| {
+            "notices.smtp_tls is off: e-mail and the password go to another machine in the open"
+                .to_owned()
+        })
+    }
 }
 
 impl Default for LedgerConfig {
@@ -179,6 +243,7 @@ impl Default for Config {
             ledger: LedgerConfig::default(),
             desk: DeskConfig::default(),
             help: HelpConfig::default(),
+            notices: NoticesConfig::default(),
             log: LogConfig::default(),
             danger_assumed_law: false,
             danger_conformance_tenant: false,
@@ -304,6 +369,7 @@ impl Config {
                 "`public_url` must begin with http:// or https:// and not end with a slash".into(),
             );
         }
+        self.notices.check()?;
         if !["error", "warn", "info", "debug"].contains(&self.log.level.as_str()) {
             return Err("`log.level` must be error, warn, info or debug".into());
         }
@@ -331,6 +397,7 @@ impl Config {
         if self.public_url.starts_with("http://") && !self.listen.ip().is_loopback() {
             out.push("public_url is not https: put a TLS proxy in front".into());
         }
+        out.extend(self.notices.warnings());
         out
     }
 }
@@ -362,8 +429,30 @@ mod tests {
                 "[ledger]\ntimestamp_url = \"http://tsa.example\"",
                 "ledger.timestamp_certificates",
             ),
+            ("[notices]\nsmtp_host = \"mail.example\"", "notices.from"),
+            ("[notices]\nsmtp_user = \"kepil\"", "notices.smtp_password"),
+            (
+                "[notices]\nsmtp_host = \"mail.example\"\nfrom = \"Kepil\"",
+                "kepil@example.kz",
+            ),
+            ("[notices]\nsmtp_tls = \"maybe\"", "smtp_tls"),
         ] {
             assert!(Config::parse(text).unwrap_err().contains(said), "{text}");
         }
+    }
+
+    #[test]
+    fn mail_in_the_open_is_warned_of_and_ports_are_the_usual_ones() {
+        let with = |tls: &str, host: &str| {
+            let text = format!(
+                "[notices]\nsmtp_tls = \"{tls}\"\nsmtp_host = \"{host}\"\nfrom = \"kepil@example.kz\""
+            );
+            let config = Config::parse(&text).unwrap();
+            (config.notices.port(), config.warnings().len())
+        };
+        assert_eq!(with("tls", "mail.example"), (465, 0));
+        assert_eq!(with("starttls", "mail.example"), (587, 0));
+        assert_eq!(with("off", "localhost"), (25, 0));
+        assert_eq!(with("off", "mail.example"), (25, 1));
     }
 }

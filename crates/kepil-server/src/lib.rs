@@ -19,6 +19,7 @@ pub mod json;
 pub mod ledger;
 pub mod metrics;
 pub mod my;
+pub mod notices;
 pub mod openapi;
 pub mod outcome;
 pub mod pages;

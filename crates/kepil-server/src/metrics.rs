@@ -33,6 +33,15 @@ pub struct OutcomeLabel {
     pub outcome: String,
 }
 
+/// Deliveries of notices: by which way, and how far they are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeliveryLabel {
+    /// space, email or sms.
+    pub channel: &'static str,
+    /// queued, attempted, handed, delivered or failed.
+    pub state: &'static str,
+}
+
 /// What is measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -55,6 +64,10 @@ pub struct Metrics {
     pub outcomes: Family<OutcomeLabel, Counter>,
     /// Permitted uses that nobody has reported on yet.
     pub open_intents: Gauge<u64, AtomicU64>,
+    /// Deliveries of notices.
+    pub deliveries: Family<DeliveryLabel, Gauge<u64, AtomicU64>>,
+    /// Age of the oldest notice that nothing proves to be delivered, seconds.
+    pub oldest_undelivered: Gauge<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -102,6 +115,17 @@ impl Default for Metrics {
             "Permitted uses without an outcome yet",
             open_intents.clone(),
         );
+        let (deliveries, oldest_undelivered) = (Family::default(), Gauge::default());
+        registry.register(
+            "notice_deliveries",
+            "Deliveries of notices, by channel and state",
+            Family::clone(&deliveries),
+        );
+        registry.register(
+            "notice_oldest_undelivered_seconds",
+            "Age of the oldest notice without a proven delivery",
+            oldest_undelivered.clone(),
+        );
         registry.register("log_entries", "Entries in the log", entries.clone());
         Self {
             registry,
@@ -114,6 +138,8 @@ impl Default for Metrics {
             entries,
             outcomes,
             open_intents,
+            deliveries,
+            oldest_undelivered,
         }
     }
 }

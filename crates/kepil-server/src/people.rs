@@ -9,6 +9,8 @@ mod identity;
 #[cfg(feature = "demo")]
 pub mod invented;
 pub(crate) mod moment;
+mod notice_words;
+mod notices;
 mod number;
 mod openid;
 mod passkeys;
@@ -27,6 +29,7 @@ pub(crate) use sign_in::activation_place;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::notices::Notices;
 use crate::serve::ServeError;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -34,6 +37,7 @@ use axum::routing::{get, post};
 use kepil_accounts::Accounts;
 use kepil_ledger::error::in_one_line;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Everything a node holds for its people.
@@ -41,6 +45,8 @@ use std::sync::Arc;
 pub struct People {
     /// Accounts, sessions, powers.
     pub accounts: Accounts,
+    /// Notices, and their ways out.
+    pub notices: Notices,
     /// Passkeys; none where the address of the node is no name, as passkeys are bound to one.
     pub passkeys: Option<Passkeys>,
     /// Cookies travel over TLS alone.
@@ -58,19 +64,13 @@ impl People {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(config: &Config) -> Result<Self, ServeError> {
-        let path = config.data_dir.join("accounts.db");
-        let made = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path);
-        made.map_err(|e| ServeError::Environment(format!("preparing {}: {e}", path.display())))?;
+        let path = private(config, "accounts.db")?;
         let accounts = Accounts::open(&path).map_err(|e| {
             ServeError::Environment(format!("{}: {}", path.display(), in_one_line(&e)))
         })?;
         Ok(Self {
             accounts,
+            notices: Notices::open(config)?,
             passkeys: Passkeys::new(&config.public_url),
             is_secure: config.public_url.starts_with("https://"),
             openid: OpenId::open(config)?,
@@ -78,6 +78,19 @@ impl People {
             invented: std::sync::Mutex::default(),
         })
     }
+}
+
+/// The place of a file in the data folder that nobody else may read; it is made if it is not there.
+pub(crate) fn private(config: &Config, name: &str) -> Result<PathBuf, ServeError> {
+    let path = config.data_dir.join(name);
+    let made = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path);
+    made.map_err(|e| ServeError::Environment(format!("preparing {}: {e}", path.display())))?;
+    Ok(path)
 }
 
 /// The pages.
@@ -141,6 +154,11 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             post(identity::passkey_finish),
         )
         .route("/{lang}/my/identity/sessions", post(identity::end_session))
+        .route("/{lang}/my/notices", get(notices::page))
+        .route("/{lang}/my/notices/choose", post(notices::choose))
+        .route("/{lang}/my/notices/confirm", post(notices::confirm))
+        .route("/{lang}/my/notices/remove", post(notices::remove))
+        .route("/{lang}/my/notices/{id}", get(notices::one))
         .layer(from_fn_with_state(app, visitor::from_here))
         .merge(relying())
 }

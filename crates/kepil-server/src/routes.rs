@@ -380,6 +380,7 @@ async fn metrics(State(app): State<Shared>) -> Response {
     app.metrics
         .open_intents
         .set(u64::try_from(open).unwrap_or(u64::MAX));
+    crate::notices::measure(&app).await;
     ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
 }
 

@@ -7,6 +7,7 @@ use crate::desk::Desk;
 use crate::door::Door;
 use crate::ledger::{self, Ledger};
 use crate::metrics::Metrics;
+use crate::notices::Workers;
 use crate::people::People;
 use crate::register::{Register, RegisterFile};
 use crate::routes;
@@ -207,6 +208,7 @@ pub async fn serve(
     let router = routes::router(Arc::clone(&app));
     let behind = tokio::spawn(ledger::work(Arc::clone(&app)));
     let stamping = tokio::spawn(timestamp::work(Arc::clone(&app)));
+    let sending = Workers::start(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service)
         .with_graceful_shutdown(stop)
@@ -214,6 +216,7 @@ pub async fn serve(
         .map_err(|e| ServeError::Environment(e.to_string()));
     behind.abort();
     stamping.abort();
+    sending.stop().await;
     // Closing writes and waits; the runtime's own threads must not be held up by it.
     let chronicle = Arc::clone(&app.ledger.chronicle);
     let closed = tokio::task::spawn_blocking(move || chronicle.close()).await;

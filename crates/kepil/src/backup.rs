@@ -7,6 +7,7 @@ use kepil_ledger::checkpoint;
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::stamp::{STAMPS_PATH, StampPath};
+use kepil_notices::Outbox;
 use kepil_server::serve::system_clock;
 use kepil_store::keys::KeyFile;
 use kepil_store::log::{Log, Options};
@@ -60,11 +61,10 @@ const FILES: [&str; 8] = [
     "pairwise.key",
 ];
 
-/// Cases, copied in the same way.
-const CASES: &str = "cases.db";
-
-/// Accounts of people, which are copied as the database sees them.
+/// Accounts of people, cases and notices, which are copied as their databases see them.
 const ACCOUNTS: &str = "accounts.db";
+const CASES: &str = "cases.db";
+const NOTICES: &str = "notices.db";
 
 pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
     let ledger = args.data.join("ledger");
@@ -93,18 +93,15 @@ pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
             copy_file(&args.data.join(name), &args.to.join(name))?;
         }
     }
-    if args.data.join(ACCOUNTS).exists() {
-        let to = args.to.join(ACCOUNTS);
-        Accounts::copy(&args.data.join(ACCOUNTS), &to)
-            .map_err(|e| environment(format!("copying {}: {}", to.display(), in_one_line(&e))))?;
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).map_err(environment)?;
-    }
-    if args.data.join(CASES).exists() {
-        let to = args.to.join(CASES);
-        Cases::copy(&args.data.join(CASES), &to)
-            .map_err(|e| environment(format!("copying {}: {}", to.display(), in_one_line(&e))))?;
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).map_err(environment)?;
-    }
+    copy_database(args, ACCOUNTS, |from, to| {
+        Accounts::copy(from, to).map_err(|e| in_one_line(&e))
+    })?;
+    copy_database(args, CASES, |from, to| {
+        Cases::copy(from, to).map_err(|e| in_one_line(&e))
+    })?;
+    copy_database(args, NOTICES, |from, to| {
+        Outbox::copy(from, to).map_err(|e| in_one_line(&e))
+    })?;
     if args.with_keys {
         let keys = args.keys.clone().unwrap_or_else(|| args.data.join("keys"));
         let state = keys.join("store").join("state");
@@ -113,6 +110,20 @@ pub fn backup(args: &Backup, json: bool) -> Result<(), Failure> {
     let held = prove(&args.to)?;
     say("The backup", &held, json);
     Ok(())
+}
+
+/// Copies a database, if there is one, with what still stands in its journal.
+fn copy_database(
+    args: &Backup,
+    name: &str,
+    copy: impl FnOnce(&Path, &Path) -> Result<(), String>,
+) -> Result<(), Failure> {
+    let (from, to) = (args.data.join(name), args.to.join(name));
+    if !from.exists() {
+        return Ok(());
+    }
+    copy(&from, &to).map_err(|e| environment(format!("copying {}: {e}", to.display())))?;
+    fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).map_err(environment)
 }
 
 /// Copies the time stamps; the last one is the one that was the last when the copy began.

@@ -10,8 +10,10 @@ use crate::client::Client;
 use crate::exit::{Failure, environment};
 use kepil_identity::holder::{Holder, Role};
 use kepil_ledger::note::VerifyingKey;
+use kepil_notices::{About, Kind, New};
 use kepil_server::Config;
-use kepil_server::config::{DeskConfig, LawConfig, LogConfig};
+use kepil_server::config::{DeskConfig, LawConfig, LogConfig, NoticesConfig};
+use kepil_server::notices::Notices;
 use kepil_server::people::invented::invent;
 use kepil_server::serve::{listen, open, serve, system_clock};
 use kepil_terms::Lang;
@@ -81,6 +83,8 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
                 second_person: vec!["mobile_location".to_owned()],
                 ..DeskConfig::default()
             },
+            // A folder instead of a modem: whoever plays reads the codes there.
+            notices: NoticesConfig { sms_dir: Some(args.dir.join("sms")), ..NoticesConfig::default() },
             ..Config::default()
         };
         let listener = match listen(&config).await {
@@ -125,6 +129,8 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         };
         let played = tokio::task::spawn_blocking(move || play::play(&stage, &base, &turn, lang, json)).await.map_err(environment)??;
         story.store(system_clock()(), Ordering::SeqCst);
+        let (with, told) = (Arc::clone(&app), persons.clone());
+        tokio::task::spawn_blocking(move || tell(&with.people.notices, &told)).await.map_err(environment)??;
         let chronicle = Arc::clone(&app.ledger.chronicle);
         let head = tokio::task::spawn_blocking(move || chronicle.publish()).await.map_err(environment)?;
         if let Err(e) = head {
@@ -163,6 +169,20 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         checked?;
         if played { Ok(()) } else { Err(Failure::Finding) }
     })
+}
+
+/// Tells the invented people that their data were used.
+fn tell(notices: &Notices, persons: &[String]) -> Result<(), Failure> {
+    let about = About::new(Kind::UseRecorded, "/my/uses").map_err(environment)?;
+    for person in persons {
+        let new = New {
+            key: &format!("demo/{person}"),
+            person,
+            about: about.clone(),
+        };
+        notices.queue(&new, system_clock()()).map_err(environment)?;
+    }
+    Ok(())
 }
 
 /// Verifies the log over HTTP, as a stranger would.

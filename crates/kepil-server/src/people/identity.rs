@@ -1,6 +1,7 @@
 //! My identity: the ways in, the sessions, what happened to the account, who acts for whom.
 
 use super::moment::at;
+use super::notice_words::words as notice_words;
 use super::number::account_number;
 use super::passkeys::{Adding, CEREMONY_MS, CeremonyError};
 use super::sign_in::{Answer, broken};
@@ -96,6 +97,7 @@ async fn show(
             },
         }
         p { (w.number) ": " strong { (account_number(account.id)) } }
+        p { a href={"/" (lang.code()) "/my/notices"} { (notice_words(lang).notices) } }
         @if !account.is_ready() { p.said { (w.two_ways) } }
         (ways(app, lang, w, &account))
         (sessions(lang, w, &shown.sessions, &visitor))

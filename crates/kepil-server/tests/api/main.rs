@@ -23,7 +23,12 @@ mod ledger;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
+#[path = "../../../kepil-notices/tests/notices/peer.rs"]
+mod peer;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! What an operator and an auditor do with a node's data when it does not run.
 
 use crate::support::*;
+use kepil_notices::Outbox;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -109,6 +111,14 @@ fn a_backup_proves_what_it_holds_and_a_restored_log_is_the_same() {
         .map(|head| head["checkpoint"].clone())
         .collect();
     assert_eq!(roots[0], roots[1]);
+    for folder in [&copy, &back] {
+        for name in ["accounts.db", "notices.db"] {
+            let held = fs::metadata(Path::new(folder).join(name)).unwrap();
+            assert_eq!(held.permissions().mode() & 0o777, 0o600, "{folder}/{name}");
+        }
+        let notices = Outbox::open(&Path::new(folder).join("notices.db")).unwrap();
+        assert!(notices.counts().unwrap().oldest_undelivered_ms.is_some());
+    }
     // One changed byte in the copy, and it is not a copy any more.
     let segment = Path::new(&copy).join("ledger/segments/000000000000.segment");
     let mut bytes = fs::read(&segment).unwrap();
