@@ -28,7 +28,7 @@ use kepil_ledger::record::DecisionCode;
 use kepil_terms::Instant;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Outcome of a use that a person allowed.
@@ -87,6 +87,8 @@ pub struct Desk {
     own: Mutex<HashMap<(String, String), VecDeque<Own>>>,
     /// What people did about uses, as the ledger has it.
     told: Mutex<BTreeSet<(u64, String)>>,
+    /// Whose deferral ended up to this second has been told.
+    pub(crate) deferrals_until: AtomicU64,
     /// What a crash left half done was finished.
     pub(crate) is_mended: AtomicBool,
 }
@@ -122,6 +124,7 @@ impl Desk {
             waiting: Mutex::default(),
             own: Mutex::default(),
             told: Mutex::default(),
+            deferrals_until: AtomicU64::new(0),
             is_mended: AtomicBool::new(false),
         })
     }

@@ -11,6 +11,7 @@ use kepil_gate::record::hex;
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::payload::{Payload, PayloadKind, open, seal as seal_bytes};
 use kepil_ledger::record::{DecisionCode, RecordKind};
+use kepil_notices::{About, Kind, New};
 use kepil_store::log::Ticket;
 use kepil_terms::{Day, Instant};
 use std::sync::Arc;
@@ -150,6 +151,50 @@ pub(crate) async fn identity_released(
     record(app, done).await.map(|_| ())
 }
 
+/// Tells a person that something happened; the case stands whether or not that can be kept.
+pub(super) async fn notify(app: &Arc<App>, subject: &str, kind: Kind, key: String, path: String) {
+    let Some(person) = subject.strip_prefix("person:").map(str::to_owned) else {
+        return;
+    };
+    let telling = Arc::clone(app);
+    let told = tokio::task::spawn_blocking(move || {
+        let about = About::new(kind, &path).map_err(|e| in_one_line(&e))?;
+        let new = New {
+            key: &key,
+            person: &person,
+            about,
+        };
+        let queued = telling.people.notices.queue(&new, (telling.wall)());
+        queued.map(|_| ()).map_err(|e| in_one_line(&e))
+    });
+    match told.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(error, "a notice was not queued"),
+        Err(error) => tracing::error!(%error, "a notice was not queued"),
+    }
+}
+
+/// Tells whoever is concerned that a deferral has ended: the entry is shown now.
+async fn deferrals(app: &Arc<App>) {
+    let now = (app.clock)() / 1000;
+    let since = app.desk.deferrals_until.swap(now, Ordering::Relaxed);
+    let ended: Vec<u64> = {
+        let notices = app.ledger.chronicle.notices();
+        let ended = notices
+            .kept_until()
+            .filter(|(_, until)| *until > since && *until <= now);
+        ended.map(|(index, _)| index).collect()
+    };
+    for index in ended {
+        if let Ok(row) = app.ledger.chronicle.row(index) {
+            let month = row.row.record.facts.period.number();
+            let path = format!("/my/uses/{month}/{index}");
+            let key = format!("deferral {index}");
+            notify(app, &row.subject, Kind::DeferralEnded, key, path).await;
+        }
+    }
+}
+
 /// The case of a verdict that waits, made when a supervisor first takes it up.
 pub(super) fn review_of(
     app: &App,
@@ -207,6 +252,7 @@ pub(crate) async fn flags(app: &Arc<App>) {
         app.desk.is_mended.store(false, Ordering::Relaxed);
         tracing::error!(error, "finishing what a stop left half done");
     }
+    deferrals(app).await;
     let raised = super::locked(&app.desk.watch).take_raised();
     if raised.is_empty() {
         return;

@@ -1,6 +1,6 @@
 //! *I do not recognise this*: a complaint with proof of delivery, its clock, and its decision.
 
-use super::act::{Done, fresh, record, seal, today};
+use super::act::{Done, fresh, notify, record, seal, today};
 use super::page::{MAX_TEXT, decision, due_cell, facts, said, state_word};
 use super::words::words;
 use crate::app::App;
@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_cases::{Case, CaseId, CaseKind, Event, Term};
 use kepil_ledger::payload::Payload;
+use kepil_notices::Kind;
 use kepil_terms::Lang;
 use maud::html;
 use serde::Deserialize;
@@ -167,7 +168,11 @@ pub(super) async fn deliver(
         super::act::deliver(&delivering, id, Term::COMPLAINT, now, proof);
     });
     told.await
-        .map_err(|_| kepil_chronicle::ChronicleError::NotPublished)
+        .map_err(|_| kepil_chronicle::ChronicleError::NotPublished)?;
+    let path = format!("/my/complaints/{}", case.id);
+    let key = format!("filed {}", case.id);
+    notify(app, &case.subject, Kind::ComplaintFiled, key, path).await;
+    Ok(())
 }
 
 /// `GET /{lang}/my/complaints`
@@ -246,12 +251,20 @@ pub(super) async fn one(
         .text
         .as_ref()
         .map(|text| super::act::unseal(&app, &case.subject, text));
+    let told = told(&app, &case).await?;
     let body = html! {
         p { a href={"/" (lang.code()) "/my/complaints"} { (w.complaints) } }
         h1 { (title) }
         (facts(w, &case, &system_name(&law, &case.system), today(&app)))
         @if case.is_overdue(today(&app)) { p.said { (w.overdue) } }
         (decision(&app, w, &case))
+        @if case.decision.is_some() {
+            @match told {
+                Some((at_ms, proof)) => { p { (w.told) " " (at(at_ms / 1000)) " (" (proof) "). " (w.go_on_until) " "
+                    (until(&app, at_ms).unwrap_or_else(|| w.no_due.to_owned())) "." } }
+                None => { p { (w.not_told) } }
+            }
+        }
         @if let Some(text) = text { h2 { (w.what_you_wrote) } p { (text.as_deref().unwrap_or(w.keys_gone)) } }
         @if let Some(entry) = case.entry {
             p { a href={"/" (lang.code()) "/my/uses"} { (w.see_use) } ": " (w.entry) " " (entry) }
@@ -260,4 +273,25 @@ pub(super) async fn one(
     };
     let path = format!("/my/complaints/{}", case.id);
     Ok(frame(&app, lang, &path, &title, &body).into_response())
+}
+
+/// When and how the notice of a decision was delivered.
+async fn told(app: &Arc<App>, case: &Case) -> Result<Option<(u64, String)>, Response> {
+    let key = format!("decided {}", case.id);
+    let found = with_accounts(app, move |app| {
+        let notice = app.people.notices.outbox.of_key(&key)?;
+        let delivered = notice.as_ref().and_then(kepil_notices::delivered);
+        Ok::<_, kepil_notices::StoreError>(
+            delivered.map(|it| (it.at_ms, it.channel.as_str().to_owned())),
+        )
+    });
+    found.await?.map_err(|error| ours(&error))
+}
+
+/// The last day to go on from a decision that was delivered then.
+fn until(app: &App, at_ms: u64) -> Option<String> {
+    let day = kepil_terms::Instant::from_ms(i64::try_from(at_ms).ok()?).kz_day();
+    let law = app.law.load();
+    let ends = Term::TO_COMPLAIN.ends(day, &law.gate.book().calendar);
+    ends.ok().map(super::page::day)
 }

@@ -1,7 +1,7 @@
 //! A case on the supervisor's desk: its summary names nobody, its record is opened with an event,
 //! its decision needs reasons.
 
-use super::act::{Done, record as tell_ledger, seal, today, unseal};
+use super::act::{Done, notify, record as tell_ledger, seal, today, unseal};
 use super::page::{MAX_TEXT, admit, decision, facts, kind_word, outcome_word, said};
 use super::words::{Words, words};
 use crate::app::{App, Law};
@@ -19,6 +19,7 @@ use kepil_chronicle::ChronicleError;
 use kepil_identity::holder::Role;
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::payload::Payload;
+use kepil_notices::Kind;
 use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -451,7 +452,7 @@ pub(super) async fn decide(
 }
 
 /// Writes a decision about a person's use into that person's list, unless it stands there.
-pub(super) async fn publish(app: &App, case: &Case) -> Result<(), ChronicleError> {
+pub(super) async fn publish(app: &Arc<App>, case: &Case) -> Result<(), ChronicleError> {
     let (Some((_, decision)), Some(entry)) = (&case.decision, case.entry) else {
         return Ok(());
     };
@@ -482,5 +483,19 @@ pub(super) async fn publish(app: &App, case: &Case) -> Result<(), ChronicleError
         words: &reasons,
         digest: Vec::new(),
     };
-    tell_ledger(app, done).await.map(|_| ())
+    tell_ledger(app, done).await?;
+    let kind = match case.kind {
+        CaseKind::Complaint => Kind::ComplaintDecided,
+        _ => Kind::ReviewDecided,
+    };
+    let path = format!("/my/complaints/{}", case.id);
+    notify(
+        app,
+        &case.subject,
+        kind,
+        format!("decided {}", case.id),
+        path,
+    )
+    .await;
+    Ok(())
 }

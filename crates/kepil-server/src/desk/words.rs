@@ -37,6 +37,9 @@ words! {
     by: "By", "Кем", "Кім";
     and: "and", "и", "және";
     not_human: "This was decided in less time than counts as a human's work; it stands as an automated decision, and you may ask for a review (test E07).", "Это решено быстрее, чем считается работой человека; решение считается автоматическим, и вы можете просить о пересмотре (проверка E07).", "Бұл адам еңбегі деп саналатын уақыттан тез шешілді; шешім автоматты деп есептеледі, қайта қарауды сұрауға болады (E07 тексеруі).";
+    told: "The notice of this decision was delivered to you on", "Уведомление о решении доставлено вам", "Шешім туралы хабарлама сізге жеткізілді:";
+    go_on_until: "You may go on until (to the higher body or to court, APPC 91-92):", "Обжаловать можно до (вышестоящий орган или суд, АППК, ст. 91-92):", "Шағымдануға болатын соңғы күн (жоғары тұрған орган не сот, ӘРПК 91-92):";
+    not_told: "The notice of this decision has not been delivered to you yet, so no clock runs against you.", "Уведомление о решении вам ещё не доставлено, поэтому срок против вас не идёт.", "Шешім туралы хабарлама сізге әлі жеткізілген жоқ, сондықтан мерзім сізге қарсы жүрмейді.";
     what_you_wrote: "What you wrote", "Что вы написали", "Не жаздыңыз";
     keys_gone: "The keys to this text are gone.", "Ключей к этому тексту больше нет.", "Бұл мәтіннің кілттері жоқ.";
     print_how: "Print this page to keep it on paper: the number is the same.", "Напечатайте страницу, чтобы сохранить её на бумаге: номер тот же.", "Бетті басып шығарып сақтаңыз: нөмірі бірдей.";

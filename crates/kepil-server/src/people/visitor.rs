@@ -222,7 +222,11 @@ fn sender(app: &App, request: &Request) -> Option<IpAddr> {
     if !app.config.limits.proxies.contains(&peer) {
         return Some(peer);
     }
-    let named = request.headers().get_all("x-forwarded-for").iter().last();
+    let named = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .next_back();
     let named = named.and_then(|value| value.to_str().ok());
     let last = named.and_then(|list| list.rsplit(',').next());
     Some(

@@ -199,6 +199,19 @@ fn a_complaint_is_delivered_read_with_an_event_and_decided_with_reasons() {
             .text()
             .contains("Complaints (0)")
     );
+    let notices = citizen.get("/en/my/notices").text();
+    assert_eq!(notices.matches("/en/my/notices/").count(), 2, "{notices}");
+    // The clock of the next step waits for the notice of the decision.
+    assert!(page.contains("no clock runs"), "{page}");
+    for rest in notices.split("/en/my/notices/").skip(1) {
+        let id = rest.split('"').next().unwrap().to_owned();
+        assert_eq!(citizen.get(&format!("/en/my/notices/{id}")).status, 200);
+    }
+    let page = citizen.get(&own).text();
+    assert!(
+        page.contains("You may go on until") && page.contains("21.12.2026"),
+        "{page}"
+    );
 
     // Nothing of it lies in the file in clear, and the node finds it again after a restart.
     let bytes = std::fs::read(dir.path().join("cases.db")).unwrap();
