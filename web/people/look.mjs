@@ -1,6 +1,6 @@
 // What is looked at on every page: axe, sideways scroll, the size of text, a picture.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -46,4 +46,28 @@ export async function seen(page, name, lang) {
   assert.equal((await measures(page)).over, 0, `${name} ${lang} scrolls sideways at 200 % text`);
   await page.evaluate(() => (document.documentElement.style.fontSize = ""));
   await page.setViewportSize({ width: 1280, height: 800 });
+}
+
+/** What differs from run to run: moments, numbers, keys, addresses. */
+const masked = (tree) =>
+  tree
+    .replace(/[A-Za-z0-9+/]{40,}={0,2}/g, "…")
+    .replace(/[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{3}/g, "…")
+    .replace(/\b[0-9a-f]{8,}\b/g, "…")
+    .replace(/\d+/g, "#")
+    .replace(/#(?:[.:]#)+/g, "#");
+
+/**
+ * What assistive technology is told of a page, kept in a file and reviewed like code;
+ * KEPIL_WRITE_ARIA=1 writes the files anew.
+ */
+export async function told(page, name, lang) {
+  const found = `${masked(await page.locator("body").ariaSnapshot())}\n`;
+  const file = new URL(`./aria/${name}-${lang}.yml`, import.meta.url);
+  if (process.env.KEPIL_WRITE_ARIA) {
+    await mkdir(new URL("./aria/", import.meta.url), { recursive: true });
+    await writeFile(file, found);
+  }
+  const kept = await readFile(file, "utf8").catch(() => "");
+  assert.equal(found, kept, `${name} ${lang}: look at the difference, then KEPIL_WRITE_ARIA=1 keeps it`);
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { faults, measures } from "./look.mjs";
+import { faults, measures, told } from "./look.mjs";
 import { comeIn, startBrowser, startNode } from "./node.mjs";
 
 const screens = process.env.SCREENS ?? "screens";
@@ -34,6 +34,9 @@ const places = (lang) => [
   ["check", `/${lang}/my/uses/202004/check`],
   ["one", null],
   ["identity", `/${lang}/my/identity`],
+  ["powers", `/${lang}/my/powers`],
+  ["services", `/${lang}/my/services`],
+  ["complaints-none", `/${lang}/my/complaints`],
   ["notices", `/${lang}/my/notices`],
   ["notice", null],
 ];
@@ -68,6 +71,7 @@ for (const lang of languages) {
         const { over, smallest } = await measures(page);
         assert.equal(over, 0, `${where} scrolls sideways`);
         assert.ok(smallest >= 12, `${where} has text of ${smallest} px`);
+        if (width === 1280) await told(page, place[0], lang);
         if (width === 320) {
           // Twice the text, as a person sets it in the browser.
           await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
@@ -174,4 +178,25 @@ test("the keyboard leads through the page, and the first stop skips to the conte
     assert.ok(place.seen, "the focus can be seen");
     last = place.at;
   }
+});
+
+test("pages hold in forced colours, in the dark, and on paper", async () => {
+  const page = await browser.newPage();
+  await comeIn(page, node.base, "kk");
+  for (const path of ["/kk/my/uses", "/kk/my/identity", "/kk/ledger", "/kk/my/powers"]) {
+    await page.goto(node.base + path);
+    for (const media of [{ forcedColors: "active" }, { forcedColors: "none", colorScheme: "dark" }]) {
+      await page.emulateMedia(media);
+      assert.deepEqual(await faults(page), [], `${path} ${JSON.stringify(media)}`);
+    }
+    await page.screenshot({ path: `${screens}/dark${path.replaceAll("/", "-")}.png`, fullPage: true });
+    await page.emulateMedia({ media: "print", colorScheme: "light" });
+    const shown = await page.evaluate(() => ({
+      header: getComputedStyle(document.querySelector("header")).display,
+      main: getComputedStyle(document.querySelector("main")).display,
+    }));
+    assert.deepEqual(shown, { header: "none", main: "block" }, path);
+    await page.emulateMedia({ media: "screen" });
+  }
+  await page.close();
 });

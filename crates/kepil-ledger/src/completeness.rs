@@ -6,7 +6,7 @@
 mod check;
 mod form;
 
-pub use check::{Expectation, Fault, FaultCode, Memory, Verified, check};
+pub use check::{Expectation, Fault, FaultCode, Memory, Verified, check, check_with, vouched};
 
 use crate::checkpoint::SignedCheckpoint;
 use crate::entry::{Commitment, KeepingKind, Leaf};

@@ -9,18 +9,21 @@ use crate::metrics::{Metrics, OutcomeLabel};
 use crate::people::People;
 use crate::register::Register;
 use crate::throttle::Throttle;
+use crate::trust::Trust;
 use arc_swap::ArcSwap;
 use kepil_chronicle::{ChronicleError, record_of};
 use kepil_gate::Gate;
+use kepil_gate::baseline::Baselines;
+use kepil_gate::case::Case;
 use kepil_gate::record::Record;
 use kepil_ledger::entry::{KeepingKind, Leaf};
 use kepil_ledger::hash::Hash;
 use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::period::Period;
 use kepil_ledger::record::DecisionCode;
-use kepil_terms::Instant;
+use kepil_terms::{Instant, Verdict};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Where a node's sense of time comes from: milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -32,6 +35,44 @@ pub struct Law {
     pub gate: Gate,
     /// The registers.
     pub register: Register,
+    /// The worked cases as this node decides them, played when somebody first asks.
+    pub cases: OnceLock<HashMap<String, Worked>>,
+}
+
+/// A worked case, played on the law of this node.
+#[derive(Debug, Clone)]
+pub struct Worked {
+    /// What it is about.
+    pub title: String,
+    /// What came out.
+    pub verdict: Verdict,
+    /// It is what the case says.
+    pub is_as_said: bool,
+}
+
+impl Law {
+    /// The worked cases by their ids; one that cannot be played is not there.
+    pub fn cases(&self) -> &HashMap<String, Worked> {
+        self.cases.get_or_init(|| {
+            let Ok(baselines) = Baselines::load(&self.gate) else {
+                return HashMap::new();
+            };
+            let blocks = self.gate.book().cases.iter();
+            let played = blocks.filter_map(|block| {
+                let case = Case::parse(&block.text).ok()?;
+                let scene = case.situation.scene(&self.gate, &baselines, None).ok()?;
+                let verdict = self.gate.decide(scene).verdict;
+                let is_as_said = verdict == case.verdict || case.also_accepted.contains(&verdict);
+                let worked = Worked {
+                    title: case.title,
+                    verdict,
+                    is_as_said,
+                };
+                Some((block.id.clone(), worked))
+            });
+            played.collect()
+        })
+    }
 }
 
 /// A decision as the start page shows it.
@@ -104,6 +145,8 @@ pub struct App {
     pub enrolled: Mutex<Option<(Period, Arc<Law>)>>,
     /// Uses and outcomes by month of Kazakhstan (such as 202611), with asking systems.
     pub growth: Mutex<Growth>,
+    /// Whose signatures were verified already.
+    pub trust: Trust,
     /// How often an address may send forms.
     pub throttle: Throttle,
     /// Idempotency keys with the second they were first used.

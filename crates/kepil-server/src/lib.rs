@@ -33,6 +33,7 @@ pub mod serve;
 pub mod staging;
 pub mod throttle;
 pub mod timestamp;
+pub mod trust;
 
 pub use app::App;
 pub use config::Config;

@@ -13,6 +13,7 @@ use crate::register::{Register, RegisterFile};
 use crate::routes;
 use crate::throttle::Throttle;
 use crate::timestamp;
+use crate::trust::Trust;
 use arc_swap::ArcSwap;
 use kepil_gate::Gate;
 use kepil_law::pack::{File, Options as PackOptions, load};
@@ -21,7 +22,7 @@ use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::net::TcpListener;
 
 /// Why a node did not start or did not stop well.
@@ -113,7 +114,11 @@ pub fn load_law(config: &Config) -> Result<Law, ServeError> {
         Err(e) => return Err(ServeError::Register(format!("{}: {e}", path.display()))),
     };
     let register = Register::load(&file, &gate).map_err(|e| ServeError::Register(e.to_string()))?;
-    Ok(Law { gate, register })
+    Ok(Law {
+        gate,
+        register,
+        cases: OnceLock::new(),
+    })
 }
 
 /// Reads the registers. A fault is said by its place alone: the text itself may hold personal data,
@@ -182,6 +187,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         conformance,
         recent: Mutex::new(VecDeque::new()),
         reliance: Mutex::new(HashMap::new()),
+        trust: Trust::default(),
         throttle: Throttle::per_minute(config.limits.forms_per_minute),
         growth: Mutex::default(),
         enrolled: Mutex::new(None),

@@ -2,7 +2,7 @@
 
 use super::words::words;
 use super::{Named, Shared, frame, lang_of};
-use crate::app::Reliance;
+use crate::app::{Reliance, Worked};
 use crate::problem::Problem;
 use kepil_law::StatuteBook;
 use kepil_law::instrument::{Instrument, Provision, Span};
@@ -57,7 +57,7 @@ pub(crate) async fn act(state: Shared, path: Named<(String, String)>) -> Result<
     let body = html! {
         h1 { (i.title.get(lang)) }
         p.soft { (i.id) " · " (i.number) " · " (span(&i.span, lang)) @if !i.real { " · " (w.assumed) } @if i.unreviewed.contains(&lang) { " · " (w.unreviewed) } }
-        @for p in book.provisions.iter().filter(|p| p.instrument == ix) { (provision(book, p, lang, &reliance)) }
+        @for p in book.provisions.iter().filter(|p| p.instrument == ix) { (provision(book, p, lang, &reliance, law.cases())) }
     };
     Ok(frame(
         app,
@@ -73,6 +73,7 @@ fn provision(
     p: &Provision,
     lang: Lang,
     reliance: &HashMap<String, Reliance>,
+    worked: &HashMap<String, Worked>,
 ) -> Markup {
     let w = words(lang);
     let number = p.id.split('#').nth(1).unwrap_or_default();
@@ -97,7 +98,13 @@ fn provision(
             p { (p.text.get(lang)) }
             @if p.needs_text { p.soft { (w.needs_text) } }
             @if let Some(r) = reliance.get(&p.id) { p.soft { (w.relied) ": " (r.relied) " · " (w.refused) ": " (r.refused) } }
-            @if !cases.is_empty() { p.soft { (w.cases) ": " (cases.join(", ")) } }
+            @if !cases.is_empty() { details { summary { (w.cases) " (" (cases.len()) ")" } ul { @for id in &cases { li {
+                (id) @if let Some(worked) = worked.get(*id) {
+                    ": " span.(worked.verdict.as_str()) { (super::verdict(worked.verdict, lang)) }
+                    @if !worked.is_as_said { " · " strong.deny { (w.not_as_said) } }
+                    " · " span lang="en" { (worked.title) }
+                }
+            } } } } }
             @if !rules.is_empty() { details { summary { (w.rule) } @for r in rules { pre { (r.cedar) } } } }
         }
     }

@@ -45,6 +45,7 @@ words! {
     aim: "Purpose", "Цель", "Мақсаты";
     acts: "Acts", "Акты", "Актілер";
     cases: "Worked cases", "Разобранные случаи", "Талданған жағдайлар";
+    not_as_said: "not as the case says", "не так, как в разборе", "талдаудағыдай емес";
     rule: "The rule as it runs", "Правило в исполняемом виде", "Орындалатын ереже";
     unreviewed: "translation not reviewed", "перевод не проверен", "аударма тексерілмеген";
     in_force: "In force", "Действует", "Күшінде";

@@ -15,11 +15,13 @@ use kepil_chronicle::{ChronicleError, Opened};
 use kepil_gate::Decision;
 use kepil_identity::mandate::Right;
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
-use kepil_ledger::completeness::{Expectation, Noted, NotedEntry, OpenedEntry, Verified, check};
+use kepil_ledger::checkpoint::SignedCheckpoint;
+use kepil_ledger::completeness::{
+    Expectation, Noted, NotedEntry, OpenedEntry, Verified, check_with,
+};
 use kepil_ledger::entry::KeepingKind;
 use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::period::Period;
-use kepil_ledger::policy::Policy;
 use kepil_terms::{Instant, Lang, Verdict};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -107,23 +109,21 @@ pub(crate) fn list_of(app: &App, subject: &str, wanted: Option<Period>) -> Resul
     let newest = newest.or(months.last()).map(|(period, _)| *period);
     let period = wanted.or(newest).ok_or(NoList::NoMonth)?;
     let file = make(app, subject, period)?;
-    let broken = |_| NoList::Unsound("policy");
-    let policy = std::fs::read(chronicle.public().join("policy")).unwrap_or_default();
-    let policy = Policy::parse(&policy).map_err(broken)?;
+    let policy = app.trust.policy(&chronicle.public());
+    let policy = policy.ok_or(NoList::Unsound("policy"))?;
     let anchor = chronicle.notices().anchor().cloned().unwrap_or_default();
-    let verified = check(
-        file.as_bytes(),
-        &Expectation {
-            person: &person,
-            period,
-            policy: &policy,
-            anchor: &anchor,
-            now: app.wall_secs(),
-            max_age: MAX_AGE,
-            memory: None,
-        },
-    )
-    .map_err(|fault| NoList::Unsound(fault.code.as_str()))?;
+    let expected = Expectation {
+        person: &person,
+        period,
+        policy: &policy,
+        anchor: &anchor,
+        now: app.wall_secs(),
+        max_age: MAX_AGE,
+        memory: None,
+    };
+    let vouch = |signed: &SignedCheckpoint| app.trust.vouched(signed, &policy, &expected);
+    let verified = check_with(file.as_bytes(), &expected, &vouch)
+        .map_err(|fault| NoList::Unsound(fault.code.as_str()))?;
     Ok(List {
         period,
         months,
