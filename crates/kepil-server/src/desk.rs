@@ -3,6 +3,7 @@
 
 mod act;
 mod ask;
+mod assist;
 mod complaint;
 mod page;
 mod queue;
@@ -47,6 +48,9 @@ pub(crate) const SEEN: &str = "seen_by_representative";
 
 /// A service learned who the person is.
 pub(crate) const RELEASED: &str = "identity_released";
+
+/// Somebody was helped at a service centre.
+pub(crate) const ASSISTED: &str = "assisted_session";
 
 /// Requests of an official that the desk remembers.
 const MAX_OWN: usize = 200;
@@ -253,6 +257,7 @@ pub(crate) fn router(app: Arc<App>) -> Router<Arc<App>> {
         .route("/{lang}/supervision/{id}/record", post(record::open))
         .route("/{lang}/supervision/{id}/decide", post(record::decide))
         .route("/{lang}/desk", get(ask::page))
+        .route("/{lang}/desk/assist", get(assist::page).post(assist::begin))
         .route("/{lang}/desk/check", post(ask::check))
         .route("/{lang}/desk/send", post(ask::send))
         .layer(from_fn_with_state(app, from_here))

@@ -3,10 +3,13 @@
 
 use kepil_gate::Gate;
 use kepil_gate::patch::PatchError;
+use kepil_identity::id::MandateId;
+use kepil_identity::mandate::{Mandate, MandateKind, Right};
 use kepil_identity::official::OfficialMandate;
 use kepil_law::vocab::{Mask, bit};
 use kepil_law::{Facts, Slot, Value};
 use kepil_ledger::period::Period;
+use kepil_terms::Day;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeSet, HashMap};
@@ -43,9 +46,34 @@ pub struct RegisterFile {
     /// What officials may ask for, by whom they work for.
     #[serde(default)]
     pub mandates: Vec<OfficialMandate>,
+    /// Powers that registers prove: parents, guardians, advocates.
+    #[serde(default)]
+    pub powers: Vec<PowerEntry>,
     /// Registers whose uses do not pass this gate, and why: said to the public.
     #[serde(default)]
     pub not_connected: Vec<NotConnected>,
+}
+
+/// A power that a register proves; it ends when it is taken out of this file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PowerEntry {
+    /// Its id: 32 hexadecimal digits.
+    pub id: MandateId,
+    /// What kind.
+    pub kind: MandateKind,
+    /// Who acts.
+    pub representative: String,
+    /// For whom.
+    pub represented: String,
+    /// For what.
+    pub rights: BTreeSet<Right>,
+    /// The first day, such as 2026-07-12.
+    pub from: String,
+    /// The last day.
+    pub until: String,
+    /// The register and the record that prove it.
+    pub source: String,
 }
 
 /// A register whose uses do not pass this gate.
@@ -92,6 +120,9 @@ pub struct RecordEntry {
     pub persons: Vec<String>,
     /// What it says.
     pub facts: Json,
+    /// Of a person: the birthday (such as 2015-03-01), for the powers of parents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<String>,
     /// Of an order: the month (such as 202712) until whose end uses on it stay sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_until: Option<u32>,
@@ -141,6 +172,8 @@ pub struct Entry {
     pub persons: Vec<String>,
     /// What it says.
     pub layer: Layer,
+    /// Of a person: the birthday.
+    pub born: Option<Day>,
     /// Of an order: the month until whose end uses on it stay sealed.
     pub sealed_until: Option<Period>,
 }
@@ -159,6 +192,7 @@ pub struct Register {
     systems: HashMap<String, std::sync::Arc<System>>,
     records: HashMap<String, HashMap<String, Entry>>,
     mandates: Vec<OfficialMandate>,
+    powers: Vec<Mandate>,
     not_connected: Vec<NotConnected>,
     unknown: Facts,
 }
@@ -242,6 +276,35 @@ impl Register {
             }
             out.mandates.push(mandate.clone());
         }
+        for (place, power) in file.powers.iter().enumerate() {
+            let wrong = |what: &str| RegisterError::Entry {
+                kind: "power".into(),
+                id: format!("powers[{place}]"),
+                what: what.to_owned(),
+            };
+            let day = |text: &str| {
+                Day::parse(text).map_err(|_| wrong("its days are written as in 2026-07-12"))
+            };
+            let ms = |day: Day| u64::try_from(day.start().ms()).unwrap_or(0);
+            let (from, until) = (day(&power.from)?, day(&power.until)?.next());
+            if until <= from || power.rights.is_empty() || power.source.trim().is_empty() {
+                return Err(wrong(
+                    "it needs rights, a source, and a last day after its first",
+                ));
+            }
+            out.powers.push(Mandate {
+                id: power.id,
+                representative: power.representative.clone(),
+                represented: power.represented.clone(),
+                kind: power.kind,
+                source: power.source.clone(),
+                rights: power.rights.clone(),
+                from_ms: ms(from),
+                until_ms: ms(until),
+                proof: "register".to_owned(),
+                revoked_ms: None,
+            });
+        }
         for (place, r) in file.records.iter().enumerate() {
             // By its place: an id may be a person's, and this goes into the node's logs.
             let wrong = |what: String| RegisterError::Entry {
@@ -262,7 +325,18 @@ impl Register {
                     })?),
                     None => None,
                 };
+            let born = match r.born.as_deref() {
+                Some(_) if r.kind != "person" => {
+                    return Err(wrong("only a person may say `born`".into()));
+                }
+                Some(text) => Some(
+                    Day::parse(text)
+                        .map_err(|_| wrong("`born` is not a day such as 2015-03-01".into()))?,
+                ),
+                None => None,
+            };
             let entry = Entry {
+                born,
                 sealed_until,
                 systems: r.systems.clone(),
                 persons: r.persons.clone(),
@@ -318,6 +392,25 @@ impl Register {
         self.mandates
             .iter()
             .filter(move |mandate| mandate.official == official)
+    }
+
+    /// A power by its id.
+    #[must_use]
+    pub fn power(&self, id: MandateId) -> Option<&Mandate> {
+        self.powers.iter().find(|power| power.id == id)
+    }
+
+    /// The powers that somebody has, and those that others have for that person.
+    #[must_use]
+    pub fn powers_of(&self, person: &str) -> (Vec<Mandate>, Vec<Mandate>) {
+        let of = |is: &dyn Fn(&Mandate) -> bool| {
+            let found = self.powers.iter().filter(|power| is(power));
+            found.cloned().collect()
+        };
+        (
+            of(&|power| power.representative == person),
+            of(&|power| power.represented == person),
+        )
     }
 
     /// Registers whose uses do not pass this gate.

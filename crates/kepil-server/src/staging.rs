@@ -31,6 +31,7 @@ pub fn enter(
     let mut add = |kind: &str, id: String, persons: Vec<String>, facts: Value| {
         file.records.push(RecordEntry {
             sealed_until: None,
+            born: None,
             id,
             kind: kind.to_owned(),
             systems: vec![system.to_owned()],

@@ -151,6 +151,21 @@ pub(crate) async fn identity_released(
     record(app, done).await.map(|_| ())
 }
 
+/// Records that an official helps a person, before the session begins.
+pub(super) async fn assisted(app: &App, subject: &str, by: &str) -> Result<(), ChronicleError> {
+    let done = Done {
+        subject,
+        entry: None,
+        system: "",
+        purpose: "rights_exercise",
+        by,
+        outcome: super::ASSISTED,
+        words: "",
+        digest: Vec::new(),
+    };
+    record(app, done).await.map(|_| ())
+}
+
 /// Tells a person that something happened; the case stands whether or not that can be kept.
 pub(super) async fn notify(app: &Arc<App>, subject: &str, kind: Kind, key: String, path: String) {
     let Some(person) = subject.strip_prefix("person:").map(str::to_owned) else {

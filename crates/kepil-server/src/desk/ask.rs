@@ -53,7 +53,7 @@ pub(super) struct Wanted {
 }
 
 /// The official's key as the register of officials knows it.
-fn key(law: &Law, mandate: &OfficialMandate) -> OfficialKey {
+pub(super) fn key(law: &Law, mandate: &OfficialMandate) -> OfficialKey {
     let entry = law.register.record("official", &mandate.official);
     let says = |path: &str| {
         let slot = law.gate.book().layout.slot(path)?;
@@ -145,6 +145,9 @@ pub(super) async fn page(
                 }
                 button type="submit" { (w.a_go_on) }
             }
+        }
+        @if mandates.iter().any(|m| m.purposes.contains("rights_exercise")) {
+            p { a href={"/" (lang.code()) "/desk/assist"} { (w.assist) } }
         }
         h2 { (w.a_own) }
         @for m in &mandates { (own(&app, &law, lang, m)) }

@@ -135,5 +135,15 @@ words! {
     a_change: "Change the request", "Изменить запрос", "Сұрау салуды өзгерту";
     a_sent: "Sent. It stands in the ledger as entry", "Отправлено. В реестре это запись", "Жіберілді. Реестрдегі жазбасы:";
     a_over: "This request was sent already, or waited too long. Check it again.", "Этот запрос уже отправлен или ждал слишком долго. Проверьте его снова.", "Бұл сұрау салу жіберілген не тым ұзақ күтті. Қайта тексеріңіз.";
+    assist: "Help somebody at the counter", "Помочь человеку в центре", "Орталықта адамға көмектесу";
+    assist_how: "Look at a document of the person first. The person agrees by typing a printed code of the own. The session is short, says that you help, and stands in the person's list. You are signed out of this browser.", "Сначала проверьте документ человека. Человек соглашается, вводя свой напечатанный код. Сеанс короткий, в нём указано, что вы помогаете, и он записан в списке человека. В этом браузере вы выйдете из своей учётной записи.", "Алдымен адамның құжатын тексеріңіз. Адам өзінің басылған кодын теріп келіседі. Сеанс қысқа, сіздің көмектескеніңіз жазылады және адамның тізімінде тұрады. Бұл браузерде сіз өз жазбаңыздан шығасыз.";
+    assist_number: "Account number of the person", "Номер учётной записи человека", "Адамның есептік жазба нөмірі";
+    assist_code: "A printed code of the person, typed by the person", "Напечатанный код человека, который вводит он сам", "Адамның өзі теретін басылған коды";
+    assist_consents: "Both agree", "Оба согласны", "Екеуі де келіседі";
+    assist_person: "The person: I want this help now.", "Человек: я хочу эту помощь сейчас.", "Адам: мен бұл көмекті қазір қалаймын.";
+    assist_official: "The official: I have seen the document, and it is this person.", "Должностное лицо: я видел документ, это тот самый человек.", "Лауазымды адам: құжатты көрдім, бұл — сол адам.";
+    assist_begin: "Begin", "Начать", "Бастау";
+    assist_both: "Both people must agree.", "Согласны должны быть оба.", "Екі адам да келісуі керек.";
+    assist_no_fit: "Number and code do not fit together, or it is too early to try again.", "Номер и код не подходят друг к другу, либо пробовать ещё рано.", "Нөмір мен код сәйкес келмейді немесе қайталауға әлі ерте.";
     a_own: "My requests", "Мои запросы", "Менің сұрау салуларым";
 }

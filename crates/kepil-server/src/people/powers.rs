@@ -12,7 +12,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_identity::id::MandateId;
-use kepil_identity::mandate::{GiveError, Mandate, MandateKind, Right};
+use kepil_identity::mandate::{GiveError, Mandate, MandateKind, NotCovered, Right};
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
 use kepil_terms::{Day, Instant, Lang};
 use maud::{Markup, html};
@@ -83,8 +83,11 @@ async fn show(
     let w = words(lang);
     let number = account_number(visitor.account.id);
     let own = visitor.account.holder.reference;
+    let of_registers = app.law.load().register.powers_of(&own);
     let found = with_accounts(app, move |app| app.people.accounts.mandates_of(&own));
-    let (mine, given) = found.await?.map_err(|error| ours(&error))?;
+    let (mut mine, mut given) = found.await?.map_err(|error| ours(&error))?;
+    mine.extend(of_registers.0);
+    given.extend(of_registers.1);
     let now_ms = (app.wall)();
     let list = |title: &str, id: &str, powers: &[Mandate], is_mine: bool| -> Markup {
         html! {
@@ -100,7 +103,8 @@ async fn show(
                     @if is_mine && !is_over {
                         p { a href={"/" (lang.code()) "/my/powers/" (power.id)} { (w.see_list) " " (other) } }
                     }
-                    @if !is_mine && !is_over {
+                    // What a register proves ends in that register.
+                    @if !is_mine && !is_over && power.kind == MandateKind::PowerOfAttorney {
                         form action={"/" (lang.code()) "/my/powers/end"} method="post" {
                             button.small type="submit" name="id" value=(power.id) { (w.end) span.away { " " (other) } }
                         }
@@ -255,17 +259,22 @@ pub(crate) async fn list(
     let looking = visitor.clone();
     let found = with_accounts(&app, move |app| {
         let id = MandateId::parse(&id).map_err(|_| NoList::NoMonth)?;
-        let mandate = app.people.accounts.mandate(id).map_err(|error| {
+        let law = app.law.load();
+        let given = app.people.accounts.mandate(id).map_err(|error| {
             tracing::error!(%error, "a power cannot be read");
             NoList::NoMonth
         })?;
+        let mandate = given.or_else(|| law.register.power(id).cloned());
         let own = looking.account.holder.reference.as_str();
         // Somebody else's power is as good as none, and says so in the same words.
         let mandate = mandate.filter(|mandate| mandate.representative == own);
         let mandate = mandate.ok_or(NoList::NoMonth)?;
         let subject = Subject {
             reference: &mandate.represented,
-            born: None,
+            born: law
+                .register
+                .record("person", &mandate.represented)
+                .and_then(|entry| entry.born),
         };
         let (account, session) = (&looking.account, &looking.session);
         let power = Some((&mandate, false));
@@ -281,9 +290,13 @@ pub(crate) async fn list(
     });
     let mandate = match found.await? {
         Ok(mandate) => mandate,
-        Err(NoList::Standing(NoStanding::Power(_))) => {
+        Err(NoList::Standing(NoStanding::Power(why))) => {
             let w = words(lang);
-            let body = html! { h1 { (w.powers) } p.said role="alert" { (w.over) } };
+            let said = match why {
+                NotCovered::OwnAct => w.own_act,
+                _ => w.over,
+            };
+            let body = html! { h1 { (w.powers) } p.said role="alert" { (said) } };
             let page = frame(&app, lang, "/my/powers", w.powers, &body);
             return Ok((StatusCode::FORBIDDEN, page).into_response());
         }

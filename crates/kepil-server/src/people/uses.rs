@@ -189,6 +189,7 @@ pub(crate) async fn page(
         return Ok(refusal(&app, lang, &NoList::NoMonth));
     }
     let period = period.flatten();
+    let is_assisted = visitor.session.assisted_by.is_some();
     let found = with_accounts(&app, move |app| list(app, &visitor, period)).await?;
     let list = match found {
         Ok(list) => list,
@@ -196,7 +197,10 @@ pub(crate) async fn page(
     };
     let law = app.law.load_full();
     let system = wanted.system.unwrap_or_default();
-    let body = timeline(&law, lang, &list, &system, &app);
+    let body = html! {
+        @if is_assisted { p.said { (words(lang).assisted_now) } }
+        (timeline(&law, lang, &list, &system, &app))
+    };
     Ok(frame(&app, lang, "/my/uses", words(lang).uses, &body).into_response())
 }
 
@@ -341,7 +345,7 @@ fn outcome_line(w: &Words, entry: &OpenedEntry) -> Markup {
     html! {
         p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(p.at_ms / 1000)) } }
         p { @if let Some(about) = p.intent { (w.about_entry) " " (about) ": " } strong { (outcome_word(w, &p.outcome)) } " (" (w.entry) " " (entry.index) ")" }
-        @if !p.order.is_empty() { p { (p.order) @if !p.official.is_empty() { " (" (p.official) ")" } } }
+        @if !(p.order.is_empty() && p.official.is_empty()) { p { (p.order) @if !p.official.is_empty() { " (" (p.official) ")" } } }
     }
 }
 
@@ -386,6 +390,7 @@ fn outcome_word(w: &Words, outcome: &str) -> &'static str {
         crate::desk::UPHELD => w.upheld,
         crate::desk::REJECTED => w.rejected,
         crate::desk::RELEASED => w.identity_released,
+        crate::desk::ASSISTED => w.assisted,
         crate::desk::SEEN => w.seen_by_representative,
         _ => w.unknown,
     }

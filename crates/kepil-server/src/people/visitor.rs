@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_identity::account::Account;
-use kepil_identity::id::SessionId;
+use kepil_identity::id::{AccountId, SessionId};
 use kepil_identity::level::Level;
 use kepil_identity::session::{Session, hash};
 use kepil_terms::Lang;
@@ -158,6 +158,17 @@ pub(crate) async fn begin(
     level: Level,
     headers: &HeaderMap,
 ) -> Result<HeaderValue, Response> {
+    begin_with(app, account, level, headers, None).await
+}
+
+/// The same, with somebody's help.
+pub(crate) async fn begin_with(
+    app: &Arc<App>,
+    account: &Account,
+    level: Level,
+    headers: &HeaderMap,
+    assisted_by: Option<AccountId>,
+) -> Result<HeaderValue, Response> {
     let secret: [u8; 32] = random()?;
     let now_ms = (app.wall)();
     let session = Session {
@@ -169,7 +180,7 @@ pub(crate) async fn begin(
         begun_ms: now_ms,
         seen_ms: now_ms,
         device: device(headers),
-        assisted_by: None,
+        assisted_by,
     };
     let kept = hash(&secret);
     with_accounts(app, move |app| {

@@ -2,6 +2,9 @@
 
 use crate::browser::{place, set_up, sign_in, signed_in};
 use crate::support::{Node, Stage, WALL_SECS, index};
+use kepil_identity::id::MandateId;
+use kepil_identity::mandate::{MandateKind, Right};
+use kepil_server::register::PowerEntry;
 use std::sync::atomic::Ordering;
 
 fn number(page: &str) -> String {
@@ -162,4 +165,59 @@ fn a_power_that_ended_a_second_ago_is_no_power() {
         "{}",
         over.text()
     );
+}
+
+#[test]
+fn a_parent_sees_a_childs_list_until_the_child_is_old_enough() {
+    let (today, dir) = (WALL_SECS, tempfile::tempdir().unwrap());
+    let (mut stage, play) = Stage::with("C04");
+    let power = PowerEntry {
+        id: MandateId::new([7; 16]),
+        kind: MandateKind::Parent,
+        representative: "mother".to_owned(),
+        represented: play.person.clone(),
+        rights: [Right::SeeUses].into(),
+        from: "2012-01-01".to_owned(),
+        until: "2035-01-01".to_owned(),
+        source: "civil register, birth record 1".to_owned(),
+    };
+    let list = format!("/en/my/powers/{}", power.id);
+    stage.file.powers.push(power);
+    // On 21 September 2026: thirteen, fifteen, a day before sixteen, sixteen; and of unknown age.
+    for (born, status) in [
+        (Some("2013-01-01"), 200),
+        (Some("2011-03-01"), 200),
+        (Some("2010-09-22"), 200),
+        (Some("2010-09-21"), 403),
+        (Some("1990-01-01"), 403),
+        (None, 403),
+    ] {
+        for record in stage
+            .file
+            .records
+            .iter_mut()
+            .filter(|r| r.id == play.person)
+        {
+            record.born = born.map(str::to_owned);
+        }
+        let dir = dir.path().join(born.unwrap_or("unknown"));
+        std::fs::create_dir(&dir).unwrap();
+        let node = Node::start(&dir, &stage, &play);
+        node.play(&stage, &play);
+        node.publish();
+        assert_eq!(node.wall.load(Ordering::SeqCst), today);
+        let mut mother = signed_in(&node, "citizen", "mother");
+        assert!(mother.get("/en/my/powers").text().contains("parent"));
+        let reply = mother.get(&list);
+        assert_eq!(reply.status, status, "{born:?}: {}", reply.text());
+        if status == 403 {
+            assert!(reply.text().contains("old enough"), "{}", reply.text());
+        }
+        // It is the register's to end.
+        let id = "07".repeat(16);
+        let mut child = signed_in(&node, "citizen", &play.person);
+        assert!(child.get("/en/my/powers").text().contains("mother"));
+        let ended = child.post("/en/my/powers/end", &[("id", id.as_str())]);
+        assert_eq!(ended.status, 422);
+    }
 }

@@ -8,8 +8,10 @@ use kepil_gate::baseline::Baselines;
 use kepil_gate::case::Case;
 use kepil_gate::patch::documents;
 use kepil_identity::holder::{Holder, Role};
+use kepil_identity::id::MandateId;
+use kepil_identity::mandate::{MandateKind, Right};
 use kepil_identity::official::OfficialMandate;
-use kepil_server::register::{NotConnected, RecordEntry, RegisterFile};
+use kepil_server::register::{NotConnected, PowerEntry, RecordEntry, RegisterFile};
 use kepil_server::staging::enter;
 
 /// The system under which supervisors look.
@@ -18,6 +20,8 @@ pub const AUTHORITY: &str = "KZ-DPA-01";
 const TAX: &str = "KZ-TAX-01";
 /// Whose data the tax official may ask for.
 const TAXPAYER: &str = "person-90";
+/// The taxpayer's child.
+const CHILD: &str = "person-91";
 /// Somebody the register of officials calls close to the tax official.
 const NEIGHBOUR: &str = "person-04";
 
@@ -61,6 +65,7 @@ pub fn enter_all(file: &mut RegisterFile, gate: &Gate) -> Result<(), Failure> {
         (AUTHORITY, "supervisor-1", None),
         (AUTHORITY, "supervisor-2", None),
         (TAX, "tax-official-1", Some(NEIGHBOUR)),
+        (TAX, "centre-official-1", None),
     ] {
         let found = file.records.iter().find(|record| record.id == of(system));
         if let Some(record) = found.cloned() {
@@ -80,6 +85,7 @@ pub fn enter_all(file: &mut RegisterFile, gate: &Gate) -> Result<(), Failure> {
         persons: vec![TAXPAYER.to_owned()],
         facts: serde_json::json!({"case": {"open": true, "court_order": false}}),
         sealed_until: None,
+        born: None,
     });
     file.mandates.push(OfficialMandate {
         id: "mandate-tax-1".to_owned(),
@@ -90,6 +96,33 @@ pub fn enter_all(file: &mut RegisterFile, gate: &Gate) -> Result<(), Failure> {
         purposes: ["tax", "public_service"].map(str::to_owned).into(),
         from_ms: 1_780_000_000_000,
         until_ms: 1_880_000_000_000,
+    });
+    file.mandates.push(OfficialMandate {
+        id: "mandate-centre-1".to_owned(),
+        official: "centre-official-1".to_owned(),
+        body: "Service centre (invented)".to_owned(),
+        system: TAX.to_owned(),
+        role: "state_body".to_owned(),
+        purposes: ["rights_exercise".to_owned()].into(),
+        from_ms: 1_780_000_000_000,
+        until_ms: 1_880_000_000_000,
+    });
+    // A child and its parent, as the civil register says.
+    let child = file.records.iter().find(|record| record.id == TAXPAYER);
+    if let Some(mut child) = child.cloned() {
+        child.id = CHILD.to_owned();
+        child.born = Some("2016-05-01".to_owned());
+        file.records.push(child);
+    }
+    file.powers.push(PowerEntry {
+        id: MandateId::new([0x91; 16]),
+        kind: MandateKind::Parent,
+        representative: TAXPAYER.to_owned(),
+        represented: CHILD.to_owned(),
+        rights: [Right::SeeUses].into(),
+        from: "2016-05-01".to_owned(),
+        until: "2034-04-30".to_owned(),
+        source: "civil register (invented), birth record 1".to_owned(),
     });
     file.not_connected.push(NotConnected {
         name: "Register of pupils (invented)".to_owned(),
@@ -108,6 +141,7 @@ pub fn holders() -> Vec<Holder> {
     vec![
         holder(Role::Citizen, TAXPAYER),
         holder(Role::Official, "tax-official-1"),
+        holder(Role::Official, "centre-official-1"),
         holder(Role::Supervisor, "supervisor-1"),
         holder(Role::Supervisor, "supervisor-2"),
     ]
