@@ -123,7 +123,7 @@ pub(super) async fn page(
         @if let Some(sent) = wanted.sent { p.said role="status" { (w.a_sent) " " (sent) "." } }
         @if mandates.is_empty() { p.said role="alert" { (w.a_no_mandate) } }
         @for m in &mandates {
-            p { strong { (m.role) } " · " (m.body) " · " (system_name(&law, &m.system)) " · " (at(m.from_ms / 1000)) " – " (at(m.until_ms / 1000))
+            p { strong { (m.role) } " · " (m.body) " · " (system_name(&law, &m.system)) " · " (at(lang, m.from_ms / 1000)) " – " (at(lang, m.until_ms / 1000))
                 @if now < m.from_ms || now >= m.until_ms { " · " strong.deny { (w.a_not_in_force) } } }
         }
         @match (&chosen, is_chosen) {
@@ -173,7 +173,7 @@ fn own(app: &App, law: &Law, lang: Lang, mandate: &OfficialMandate) -> Markup {
             thead { tr { th { (w.entry) } th { (w.filed) } th { (w.purpose) } th { (w.state) } } }
             tbody { @for one in &list { tr {
                 td data-label=(w.entry) { (one.index) }
-                td data-label=(w.filed) { (at(one.at_ms / 1000)) }
+                td data-label=(w.filed) { (at(lang, one.at_ms / 1000)) }
                 td data-label=(w.purpose) { (label(&one.purpose)) }
                 td data-label=(w.state) { span.(one.verdict) { (verdict(verdict_of(&one.verdict), lang)) }
                     @match one.outcome.as_str() { super::ALLOWED => { " · " (w.allowed) } super::REFUSED => { " · " (w.refused) } _ => {} } }

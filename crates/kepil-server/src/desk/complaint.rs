@@ -197,8 +197,8 @@ pub(super) async fn list(
                 tbody { @for case in &cases { tr {
                     td data-label=(w.case_number) { a href={"/" (lang.code()) "/my/complaints/" (case.id)} { (case.id) } }
                     td data-label=(w.system) { (system_name(&law, &case.system)) }
-                    td data-label=(w.filed) { (at(case.filed_ms / 1000)) }
-                    td data-label=(w.due) { (due_cell(w, case, now)) }
+                    td data-label=(w.filed) { (at(lang, case.filed_ms / 1000)) }
+                    td data-label=(w.due) { (due_cell(lang, case, now)) }
                     td data-label=(w.state) { (state_word(w, case)) }
                 } } }
             } }
@@ -255,13 +255,13 @@ pub(super) async fn one(
     let body = html! {
         p { a href={"/" (lang.code()) "/my/complaints"} { (w.complaints) } }
         h1 { (title) }
-        (facts(w, &case, &system_name(&law, &case.system), today(&app)))
+        (facts(lang, &case, &system_name(&law, &case.system), today(&app)))
         @if case.is_overdue(today(&app)) { p.said { (w.overdue) } }
-        (decision(&app, w, &case))
+        (decision(&app, lang, &case))
         @if case.decision.is_some() {
             @match told {
-                Some((at_ms, proof)) => { p { (w.told) " " (at(at_ms / 1000)) " (" (proof) "). " (w.go_on_until) " "
-                    (until(&app, at_ms).unwrap_or_else(|| w.no_due.to_owned())) "." } }
+                Some((at_ms, proof)) => { p { (w.told) " " (at(lang, at_ms / 1000)) " (" (proof) "). " (w.go_on_until) " "
+                    (until(&app, lang, at_ms).unwrap_or_else(|| w.no_due.to_owned())) "." } }
                 None => { p { (w.not_told) } }
             }
         }
@@ -289,9 +289,9 @@ async fn told(app: &Arc<App>, case: &Case) -> Result<Option<(u64, String)>, Resp
 }
 
 /// The last day to go on from a decision that was delivered then.
-fn until(app: &App, at_ms: u64) -> Option<String> {
+fn until(app: &App, lang: Lang, at_ms: u64) -> Option<String> {
     let day = kepil_terms::Instant::from_ms(i64::try_from(at_ms).ok()?).kz_day();
     let law = app.law.load();
     let ends = Term::TO_COMPLAIN.ends(day, &law.gate.book().calendar);
-    ends.ok().map(super::page::day)
+    ends.ok().map(|day| crate::people::moment::day(lang, day))
 }

@@ -4,7 +4,7 @@
 use super::words::{Words, words};
 use crate::app::App;
 use crate::pages::frame;
-use crate::people::moment::at;
+use crate::people::moment::{at, day};
 use crate::people::visitor::Visitor;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -60,16 +60,6 @@ pub(super) fn admit(
     }
 }
 
-/// A day as people write it here.
-pub(super) fn day(day: Day) -> String {
-    let text = day.to_string();
-    let parts: Vec<&str> = text.split('-').collect();
-    match parts.as_slice() {
-        [year, month, day] => format!("{day}.{month}.{year}"),
-        _ => text,
-    }
-}
-
 pub(super) const fn kind_word(w: &Words, kind: CaseKind) -> &'static str {
     match kind {
         CaseKind::Complaint => w.complaint,
@@ -98,14 +88,15 @@ pub(super) fn state_word(w: &Words, case: &Case) -> &'static str {
 }
 
 /// Until when a case is to be decided.
-pub(super) fn due_cell(w: &Words, case: &Case, today: Day) -> Markup {
+pub(super) fn due_cell(lang: Lang, case: &Case, today: Day) -> Markup {
+    let w = words(lang);
     let due = case.delivery.as_ref().map(|delivery| delivery.due);
     html! {
         @match due {
             None => { (w.not_delivered) }
             Some(None) => { (w.no_due) }
             Some(Some(due)) => {
-                (day(due))
+                (day(lang, due))
                 @if case.is_overdue(today) { " · " strong.deny { (w.is_overdue) } }
             }
         }
@@ -113,30 +104,32 @@ pub(super) fn due_cell(w: &Words, case: &Case, today: Day) -> Markup {
 }
 
 /// The facts of a case that name nobody.
-pub(super) fn facts(w: &Words, case: &Case, system: &str, today: Day) -> Markup {
+pub(super) fn facts(lang: Lang, case: &Case, system: &str, today: Day) -> Markup {
+    let w = words(lang);
     html! {
         dl {
             dt { (w.kind) } dd { (kind_word(w, case.kind)) }
             @if let Some(entry) = case.entry { dt { (w.entry) } dd { (entry) } }
             dt { (w.system) } dd { (system) }
-            dt { (w.filed) } dd { (at(case.filed_ms / 1000)) }
+            dt { (w.filed) } dd { (at(lang, case.filed_ms / 1000)) }
             dt { (w.delivered) } dd {
                 @match &case.delivery {
                     None => { (w.not_delivered) }
-                    Some(delivery) => { (at(delivery.at_ms / 1000)) " · " (w.proof) ": " (delivery.proof) }
+                    Some(delivery) => { (at(lang, delivery.at_ms / 1000)) " · " (w.proof) ": " (delivery.proof) }
                 }
             }
-            @if case.decision.is_none() { dt { (w.due) } dd { (due_cell(w, case, today)) } }
+            @if case.decision.is_none() { dt { (w.due) } dd { (due_cell(lang, case, today)) } }
             dt { (w.state) } dd { strong { (state_word(w, case)) } }
         }
     }
 }
 
 /// A decision with its reasons.
-pub(super) fn decision(app: &App, w: &Words, case: &Case) -> Markup {
+pub(super) fn decision(app: &App, lang: Lang, case: &Case) -> Markup {
+    let w = words(lang);
     html! {
         @if let Some((when, decision)) = &case.decision {
-            h2 { (w.decided) " " (at(when / 1000)) }
+            h2 { (w.decided) " " (at(lang, when / 1000)) }
             p { strong { (outcome_word(w, decision.first.outcome)) } ". " (w.by) ": " (decision.first.by)
                 @if let Some(second) = &decision.second { " " (w.and) " " (second) } }
             p { (w.reasons) ": " (super::act::unseal(app, &case.subject, &decision.first.reasons).unwrap_or_else(|| w.keys_gone.to_owned())) }

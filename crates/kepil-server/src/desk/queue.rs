@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_cases::{Case, CaseKind};
 use kepil_identity::holder::Role;
+use kepil_terms::Lang;
 use maud::{Markup, html};
 use std::sync::{Arc, PoisonError};
 
@@ -53,8 +54,8 @@ pub(super) async fn page(
                     tbody { @for case in cases.iter().take(MOST) { tr {
                         td data-label=(w.case_number) { a href={"/" (code) "/supervision/" (case.id)} { (case.id) } }
                         td data-label=(w.system) { (system_name(&law, &case.system)) }
-                        td data-label=(w.filed) { (at(case.filed_ms / 1000)) }
-                        td data-label=(w.due) { (due_cell(w, case, now)) }
+                        td data-label=(w.filed) { (at(lang, case.filed_ms / 1000)) }
+                        td data-label=(w.due) { (due_cell(lang, case, now)) }
                         td data-label=(w.state) { (state_word(w, case)) }
                     } } }
                 } } }
@@ -86,14 +87,14 @@ pub(super) async fn page(
                     td data-label=(w.entry) { (index) }
                     td data-label=(w.system) { (system_name(&law, &one.system)) }
                     td data-label=(w.purpose) { (label(&one.purpose)) }
-                    td data-label=(w.since) { (at(one.at_ms / 1000)) }
+                    td data-label=(w.since) { (at(lang, one.at_ms / 1000)) }
                     @match is_taken(*index) {
                         Some(case) => {
-                            td data-label=(w.due) { (due_cell(w, case, now)) }
+                            td data-label=(w.due) { (due_cell(lang, case, now)) }
                             td data-label=(w.state) { a href={"/" (code) "/supervision/" (case.id)} { (state_word(w, case)) } }
                         }
                         None => {
-                            td data-label=(w.due) { (review_due(&app, one.at_ms).unwrap_or_else(|| w.no_due.to_owned())) }
+                            td data-label=(w.due) { (review_due(&app, lang, one.at_ms).unwrap_or_else(|| w.no_due.to_owned())) }
                             td data-label=(w.state) {
                                 form action={"/" (code) "/supervision/reviews/" (index)} method="post" {
                                     button.small type="submit" { (w.take) " " span.away { (index) } }
@@ -114,7 +115,7 @@ pub(super) async fn page(
                     td data-label=(w.entry) { (index) }
                     td data-label=(w.system) { (system_name(&law, &intent.system)) }
                     td data-label=(w.purpose) { (label(&intent.purpose)) }
-                    td data-label=(w.since) { (at(intent.at_ms / 1000)) }
+                    td data-label=(w.since) { (at(lang, intent.at_ms / 1000)) }
                 } } }
             } } }
         }
@@ -124,7 +125,7 @@ pub(super) async fn page(
                 thead { tr { th { (w.entry) } th { (w.until) } } }
                 tbody { @for (index, until) in deferrals.iter().take(MOST) { tr {
                     td data-label=(w.entry) { (index) }
-                    td data-label=(w.until) { (at(*until)) }
+                    td data-label=(w.until) { (at(lang, *until)) }
                 } } }
             } } }
         }
@@ -132,11 +133,11 @@ pub(super) async fn page(
     Ok(frame(&app, lang, "/supervision", w.supervision, &body).into_response())
 }
 
-fn review_due(app: &App, at_ms: u64) -> Option<String> {
+fn review_due(app: &App, lang: Lang, at_ms: u64) -> Option<String> {
     let begun = kepil_terms::Instant::from_ms(i64::try_from(at_ms).ok()?).kz_day();
     let law = app.law.load();
     let due = kepil_cases::Term::REVIEW.ends(begun, &law.gate.book().calendar);
-    due.ok().map(super::page::day)
+    due.ok().map(|day| crate::people::moment::day(lang, day))
 }
 
 /// The oldest open intents that no court seals, and how many there are.

@@ -60,7 +60,7 @@ pub(super) async fn summary(
     let body = html! {
         p { a href={"/" (lang.code()) "/supervision"} { (w.supervision) } }
         h1 { (title) }
-        (facts(w, &case, &system_name(&law, &case.system), today(&app)))
+        (facts(lang, &case, &system_name(&law, &case.system), today(&app)))
         form action={"/" (lang.code()) (path) "/record"} method="post" {
             p id="how" { (how) }
             button type="submit" aria-describedby="how" { (w.open_record) }
@@ -124,12 +124,12 @@ async fn show(
         p { a href={"/" (lang.code()) "/supervision"} { (w.supervision) } }
         h1 { (title) }
         @if let Some(wrong) = wrong { p.said role="alert" { (wrong) } }
-        (facts(w, &case, &system_name(&law, &case.system), today(app)))
+        (facts(lang, &case, &system_name(&law, &case.system), today(app)))
         @match case.kind {
             CaseKind::Reading => { (flag(app, w, &case)) }
             _ => { (whole(app, &law, lang, &case)) }
         }
-        (decision(app, w, &case))
+        (decision(app, lang, &case))
         @if case.decision.is_none() { (form(app, w, lang, &case, &by, typed)) }
     };
     let status = match wrong {

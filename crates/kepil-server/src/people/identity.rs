@@ -44,8 +44,8 @@ enum Note<'a> {
     Secret(&'a str),
 }
 
-fn when(ms: u64) -> String {
-    at(ms / 1000)
+fn when(lang: Lang, ms: u64) -> String {
+    at(lang, ms / 1000)
 }
 
 /// `GET /{lang}/my/identity`
@@ -101,8 +101,8 @@ async fn show(
         @if !account.is_ready() { p.said { (w.two_ways) } }
         (ways(app, lang, w, &account))
         (sessions(lang, w, &shown.sessions, &visitor))
-        (powers(w, &shown.powers))
-        (history(w, &account, &shown.history))
+        (powers(lang, w, &shown.powers))
+        (history(lang, w, &account, &shown.history))
     };
     Ok(frame(app, lang, "/my/identity", w.identity, &body))
 }
@@ -122,8 +122,8 @@ fn ways(app: &App, lang: Lang, w: &Words, account: &Account) -> Markup {
                 thead { tr { th { (w.way) } th { (w.since) } th { (w.used) } th { (w.act) } } }
                 tbody { @for known in &account.factors { tr {
                     td data-label=(w.way) { (name(&known.factor)) }
-                    td data-label=(w.since) { (when(known.added_ms)) }
-                    td data-label=(w.used) { @match known.used_ms { Some(ms) => (when(ms)), None => "–" } }
+                    td data-label=(w.since) { (when(lang, known.added_ms)) }
+                    td data-label=(w.used) { @match known.used_ms { Some(ms) => (when(lang, ms)), None => "–" } }
                     td data-label=(w.act) {
                         form action={"/" (code) "/my/identity/remove"} method="post" {
                             input type="hidden" name="factor" value=(known.id);
@@ -176,12 +176,12 @@ fn sessions(lang: Lang, w: &Words, sessions: &[Session], visitor: &Visitor) -> M
                     @if session.device.is_empty() { "–" } @else { (session.device) }
                     @if session.id == visitor.session.id { " (" (w.this_one) ")" }
                 }
-                td data-label=(w.since) { (when(session.begun_ms)) }
-                td data-label=(w.used) { (when(session.seen_ms)) }
+                td data-label=(w.since) { (when(lang, session.begun_ms)) }
+                td data-label=(w.used) { (when(lang, session.seen_ms)) }
                 td data-label=(w.act) {
                     form action={"/" (code) "/my/identity/sessions"} method="post" {
                         input type="hidden" name="session" value=(session.id);
-                        button.small type="submit" { (w.end) span.away { ": " (session.device) ", " (when(session.begun_ms)) } }
+                        button.small type="submit" { (w.end) span.away { ": " (session.device) ", " (when(lang, session.begun_ms)) } }
                     }
                 }
             } } }
@@ -194,11 +194,11 @@ fn sessions(lang: Lang, w: &Words, sessions: &[Session], visitor: &Visitor) -> M
     }
 }
 
-fn powers(w: &Words, (has, given): &(Vec<Mandate>, Vec<Mandate>)) -> Markup {
+fn powers(lang: Lang, w: &Words, (has, given): &(Vec<Mandate>, Vec<Mandate>)) -> Markup {
     let rows = |list: &[Mandate], other: fn(&Mandate) -> &str| {
         html! { ul { @for power in list { li {
-            (other(power)) ": " (when(power.from_ms)) " – " (when(power.until_ms)) " (" (power.source) ")"
-            @if let Some(ms) = power.revoked_ms { " · " (w.ended) " " (when(ms)) }
+            (other(power)) ": " (when(lang, power.from_ms)) " – " (when(lang, power.until_ms)) " (" (power.source) ")"
+            @if let Some(ms) = power.revoked_ms { " · " (w.ended) " " (when(lang, ms)) }
         } } } }
     };
     html! {
@@ -210,7 +210,7 @@ fn powers(w: &Words, (has, given): &(Vec<Mandate>, Vec<Mandate>)) -> Markup {
     }
 }
 
-fn history(w: &Words, account: &Account, history: &[Dated]) -> Markup {
+fn history(lang: Lang, w: &Words, account: &Account, history: &[Dated]) -> Markup {
     let kind = |kind: FactorKind| match kind {
         FactorKind::Passkey => w.passkey,
         FactorKind::Secret => w.secret,
@@ -237,7 +237,7 @@ fn history(w: &Words, account: &Account, history: &[Dated]) -> Markup {
     let lines = lines.filter(|(_, said)| !said.is_empty()).take(50);
     html! {
         h2 { (w.history) }
-        ul { @for (at, said) in lines { li { (when(at)) " · " (said) } } }
+        ul { @for (at, said) in lines { li { (when(lang, at)) " · " (said) } } }
     }
 }
 

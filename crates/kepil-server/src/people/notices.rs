@@ -62,8 +62,8 @@ struct Shown {
     wishes: Vec<Wish>,
 }
 
-fn when(ms: u64) -> String {
-    at(ms / 1000)
+fn when(lang: Lang, ms: u64) -> String {
+    at(lang, ms / 1000)
 }
 
 /// The register reference of a visitor who may see the own notices.
@@ -183,34 +183,34 @@ fn name(w: &Words, channel: Channel) -> &'static str {
 /// A notice in the list.
 fn line(lang: Lang, w: &Words, notice: &Notice) -> Markup {
     html! {
-        p.time { (when(notice.created_ms)) }
+        p.time { (when(lang, notice.created_ms)) }
         p { a href={"/" (lang.code()) "/my/notices/" (notice.id)} { (kind(w, notice.about.kind())) } }
-        (way_it_went(w, notice))
+        (way_it_went(lang, w, notice))
     }
 }
 
 /// How far each delivery is, and the proofs.
-fn way_it_went(w: &Words, notice: &Notice) -> Markup {
+fn way_it_went(lang: Lang, w: &Words, notice: &Notice) -> Markup {
     html! {
         p { @match delivered(notice) {
-            Some(found) => { (w.counts) " " strong { (when(found.at_ms)) } " (" (name(w, found.channel)) ")" }
+            Some(found) => { (w.counts) " " strong { (when(lang, found.at_ms)) } " (" (name(w, found.channel)) ")" }
             None => (w.no_proof),
         } }
-        ul { @for delivery in &notice.deliveries { li { (name(w, delivery.channel)) ": " (state(w, delivery)) } } }
+        ul { @for delivery in &notice.deliveries { li { (name(w, delivery.channel)) ": " (state(lang, w, delivery)) } } }
     }
 }
 
-fn state(w: &Words, delivery: &Delivery) -> Markup {
+fn state(lang: Lang, w: &Words, delivery: &Delivery) -> Markup {
     match &delivery.state {
         Stage::Queued if delivery.channel == Channel::Space => html! { (w.s_waits) },
         Stage::Queued => html! { (w.s_queued) },
         Stage::Attempted { next_ms, said, .. } => html! {
-            (w.s_attempted) " " (when(*next_ms))
+            (w.s_attempted) " " (when(lang, *next_ms))
             @if let Some(said) = said { "; " (w.answered) ": " q { (said) } }
         },
-        Stage::Handed { at_ms } => html! { (w.s_handed) ", " (when(*at_ms)) },
+        Stage::Handed { at_ms } => html! { (w.s_handed) ", " (when(lang, *at_ms)) },
         Stage::Delivered { at_ms, proof } => html! {
-            (w.s_delivered) ", " (when(*at_ms)) "; "
+            (w.s_delivered) ", " (when(lang, *at_ms)) "; "
             @match proof {
                 Proof::Opened { session } => { (w.p_opened) " " code { (session) } }
                 Proof::Accepted { reply, message_id } => { (w.p_accepted) " " q { (reply) } ", " code { (message_id) } }
@@ -218,7 +218,7 @@ fn state(w: &Words, delivery: &Delivery) -> Markup {
             }
         },
         Stage::Failed { at_ms, said } => html! {
-            (w.s_failed) ", " (when(*at_ms)) "; " (w.answered) ": " q { (said) }
+            (w.s_failed) ", " (when(lang, *at_ms)) "; " (w.answered) ": " q { (said) }
         },
     }
 }
@@ -239,7 +239,7 @@ fn way(app: &App, lang: Lang, w: &Words, channel: Channel, shown: &Shown, note: 
         h3 id={"way-" (word)} { (name(w, channel)) }
         @if !has_way { p { (w.no_way) } }
         @if let Some(chosen) = chosen {
-            p { (w.chosen) ": " strong { (chosen.address) } ", " (chosen.lang.code()) ", " (w.since) " " (when(chosen.confirmed_ms)) }
+            p { (w.chosen) ": " strong { (chosen.address) } ", " (chosen.lang.code()) ", " (w.since) " " (when(lang, chosen.confirmed_ms)) }
         }
         @if let (Some(wish), true) = (wish, has_way) {
             form action={"/" (code) "/my/notices/confirm"} method="post" {
@@ -329,8 +329,8 @@ pub(crate) async fn one(
     let body = html! {
         h1 { (w.notice) }
         p.lead { (kind(w, notice.about.kind())) "." }
-        p { (w.made) " " (when(notice.created_ms)) }
-        (way_it_went(w, &notice))
+        p { (w.made) " " (when(lang, notice.created_ms)) }
+        (way_it_went(lang, w, &notice))
         p { a href={"/" (code) (notice.about.path())} { (w.go) } }
         p { a href={"/" (code) "/my/notices"} { (w.back) } }
     };
@@ -404,7 +404,7 @@ pub(crate) async fn choose(
         Err(NotAsked::Ask(AskError::Address(AddressError::Phone))) => Note::new(unfit, w.e_phone),
         Err(NotAsked::Ask(AskError::Address(_))) => Note::new(unfit, w.e_email),
         Err(NotAsked::Ask(AskError::TooOften { until_ms })) => {
-            let said = format!("{} {}", w.e_often, when(until_ms));
+            let said = format!("{} {}", w.e_often, when(lang, until_ms));
             let wait = until_ms.saturating_sub((app.wall)()).div_ceil(1000);
             Note {
                 wait_secs: Some(wait),

@@ -99,7 +99,7 @@ async fn show(
                 div.card {
                     p { strong { (other) } " · " (kind_word(w, power.kind)) @if is_over { " · " strong.deny { (w.ended) } } }
                     p { @for (n, right) in power.rights.iter().enumerate() { @if n > 0 { ", " } (right_word(w, *right)) } }
-                    p.soft { (at(power.from_ms / 1000)) " – " (at(power.revoked_ms.unwrap_or(power.until_ms) / 1000)) }
+                    p.soft { (at(lang, power.from_ms / 1000)) " – " (at(lang, power.revoked_ms.unwrap_or(power.until_ms) / 1000)) }
                     @if is_mine && !is_over {
                         p { a href={"/" (lang.code()) "/my/powers/" (power.id)} { (w.see_list) " " (other) } }
                     }

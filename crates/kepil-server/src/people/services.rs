@@ -100,7 +100,7 @@ pub(super) async fn page(
             div.card {
                 p { strong { (client) } }
                 p { (w.gets) ": " (w.number) @for name in &agreed.attributes { ", " (name.as_str()) } }
-                p.soft { (at(agreed.at_ms / 1000)) " – " (at(agreed.until_ms / 1000)) }
+                p.soft { (at(lang, agreed.at_ms / 1000)) " – " (at(lang, agreed.until_ms / 1000)) }
                 form action={"/" (lang.code()) "/my/services"} method="post" {
                     button.small type="submit" name="client" value=(client) { (w.take_back) span.away { " " (client) } }
                 }

@@ -169,7 +169,7 @@ pub(crate) async fn by_secret(
             Ok((StatusCode::UNAUTHORIZED, page).into_response())
         }
         Attempt::Wait(until_ms) => {
-            let until = at(until_ms.div_ceil(1000));
+            let until = at(lang, until_ms.div_ceil(1000));
             let said = format!("{} {until}", words(lang).wait_until);
             let page = doors(&app, lang, &then, &number, Some(&said));
             let wait = until_ms

@@ -255,7 +255,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
         (lines(law, lang, list, system, Reading::Own))
         section.proof aria-labelledby="proof" {
             h2 id="proof" { (w.complete) }
-            p { (w.complete_says) " " strong { (at(found.complete_until)) } "." }
+            p { (w.complete_says) " " strong { (at(lang, found.complete_until)) } "." }
             dl {
                 dt { (w.in_list) } dd { (found.count) }
                 dt { (w.shown) } dd { (found.shown) }
@@ -263,7 +263,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
                 dt { (w.withheld) } dd { (found.withheld) }
                 dt { (w.erased) } dd { (found.erased) }
                 dt { (w.sealed) } dd { (counters.sealed) " (" (w.overdue) ": " (counters.overdue) ")" }
-                dt { (w.cosigned) } dd { (at(found.cosigned_until)) }
+                dt { (w.cosigned) } dd { (at(lang, found.cosigned_until)) }
             }
             p.soft { (w.server_word) }
             p { a href={"/" (code) "/my/uses/" (number) "/check"} { (w.check_here) } }
@@ -285,7 +285,6 @@ pub(crate) enum Reading {
 
 /// The lines of a list, newest first.
 pub(crate) fn lines(law: &Law, lang: Lang, list: &List, system: &str, reading: Reading) -> Markup {
-    let w = words(lang);
     let found = &list.verified;
     let number = list.period.number();
     let link = (reading == Reading::Own).then_some(number);
@@ -301,13 +300,13 @@ pub(crate) fn lines(law: &Law, lang: Lang, list: &List, system: &str, reading: R
         .iter()
         .map(|entry| {
             if entry.payload.kind == PayloadKind::Outcome {
-                return (entry.index, outcome_line(w, entry));
+                return (entry.index, outcome_line(lang, entry));
             }
             let became = became(entry.index, &found.opened);
             let line = use_line(law, lang, link, entry.index, &entry.payload, &became);
             (entry.index, line)
         })
-        .chain(noted.map(|entry| (entry.index, noted_line(w, entry))))
+        .chain(noted.map(|entry| (entry.index, noted_line(lang, entry))))
         .collect();
     lines.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
     html! { ol.timeline { @for (_, line) in &lines { li { (line) } } } }
@@ -327,7 +326,7 @@ pub(crate) fn use_line(
     let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
     let data: Vec<String> = p.categories.iter().map(|c| label("Category", c)).collect();
     html! {
-        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(p.at_ms / 1000)) } }
+        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(lang, p.at_ms / 1000)) } }
         p { strong { (label("Actor", &p.actor)) } " (" (system_name(law, &p.system)) ") · " (label("Action", &p.operation)) ": " @if data.is_empty() { "–" } @else { (data.join(", ")) } }
         p { (w.purpose) ": " (label("Purpose", &p.purpose)) }
         p { span.(p.verdict) { (crate::pages::verdict(verdict_of(&p.verdict), lang)) }
@@ -340,17 +339,19 @@ pub(crate) fn use_line(
 }
 
 /// What became of a use in another month.
-fn outcome_line(w: &Words, entry: &OpenedEntry) -> Markup {
+fn outcome_line(lang: Lang, entry: &OpenedEntry) -> Markup {
+    let w = words(lang);
     let p = &entry.payload;
     html! {
-        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(p.at_ms / 1000)) } }
+        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(lang, p.at_ms / 1000)) } }
         p { @if let Some(about) = p.intent { (w.about_entry) " " (about) ": " } strong { (outcome_word(w, &p.outcome)) } " (" (w.entry) " " (entry.index) ")" }
         @if !(p.order.is_empty() && p.official.is_empty()) { p { (p.order) @if !p.official.is_empty() { " (" (p.official) ")" } } }
     }
 }
 
 /// What can be said of an entry that is not shown.
-fn noted_line(w: &Words, entry: &NotedEntry) -> Markup {
+fn noted_line(lang: Lang, entry: &NotedEntry) -> Markup {
+    let w = words(lang);
     let (said, until, ground) = match &entry.why {
         Noted::Erased => (w.erased, 0, ""),
         Noted::KeptBack {
@@ -368,7 +369,7 @@ fn noted_line(w: &Words, entry: &NotedEntry) -> Markup {
     html! {
         p { (w.entry) " " (entry.index) ": " strong { (said) } " (" (w.notice_at) " " (entry.notice) ")" }
         @if !ground.is_empty() { p { (w.order) ": " (ground) } }
-        @if until != 0 { p { (w.shown_from) " " (at(until)) } }
+        @if until != 0 { p { (w.shown_from) " " (at(lang, until)) } }
     }
 }
 
@@ -505,7 +506,7 @@ pub(crate) async fn one(
         }
         (why(&law, lang, &entry.payload))
         @for then in became.iter().filter(|then| !then.order.is_empty()) {
-            p { strong { (outcome_word(w, &then.outcome)) } ": " (then.order) " (" (then.official) ", " (at(then.at_ms / 1000)) ")" }
+            p { strong { (outcome_word(w, &then.outcome)) } ": " (then.order) " (" (then.official) ", " (at(lang, then.at_ms / 1000)) ")" }
         }
         p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/complain"} { (w.complain) } }
         p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/receipt"} { (w.receipt) } }
