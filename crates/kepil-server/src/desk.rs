@@ -29,7 +29,7 @@ use kepil_ledger::record::DecisionCode;
 use kepil_terms::Instant;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Outcome of a use that a person allowed.
@@ -93,8 +93,8 @@ pub struct Desk {
     told: Mutex<BTreeSet<(u64, String)>>,
     /// Whose deferral ended up to this second has been told.
     pub(crate) deferrals_until: AtomicU64,
-    /// What a crash left half done was finished.
-    pub(crate) is_mended: AtomicBool,
+    /// Rounds of the work behind the node.
+    pub(crate) rounds: AtomicU64,
 }
 
 fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -129,7 +129,7 @@ impl Desk {
             own: Mutex::default(),
             told: Mutex::default(),
             deferrals_until: AtomicU64::new(0),
-            is_mended: AtomicBool::new(false),
+            rounds: AtomicU64::new(0),
         })
     }
 

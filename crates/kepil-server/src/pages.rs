@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::asset::Asset;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{Redirect, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use kepil_terms::Lang;
 use maud::{DOCTYPE, Markup, html};
@@ -89,6 +89,15 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
                         }
                     }
                 }
+                @if path.starts_with("/my/") && path != "/my/identity" {
+                    nav.own aria-label=(w.own_sections) {
+                        a href={"/" (lang.code()) "/my/uses"} { (w.my_uses) }
+                        a href={"/" (lang.code()) "/my/notices"} { (w.my_notices) }
+                        a href={"/" (lang.code()) "/my/complaints"} { (w.my_complaints) }
+                        a href={"/" (lang.code()) "/my/powers"} { (w.my_powers) }
+                        a href={"/" (lang.code()) "/my/services"} { (w.my_services) }
+                    }
+                }
                 main id="main" {
                     @if app.config.danger_assumed_law { p.demo { (w.demo) } }
                     (body)
@@ -105,6 +114,25 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
             }
         }
     }
+}
+
+/// A page for what went wrong before any page was reached.
+pub(crate) fn error_page(app: &App, path: &str, status: StatusCode) -> Response {
+    let lang = path.split('/').nth(1).and_then(Lang::from_code);
+    let lang = lang.unwrap_or(Lang::Kk);
+    let w = words(lang);
+    let (title, how) = match status.as_u16() {
+        404 | 405 => (w.e_404, w.e_404_how),
+        413 => (w.e_413, w.e_413_how),
+        400..500 => (w.e_400, w.e_400_how),
+        _ => (w.e_500, w.e_500_how),
+    };
+    let body = html! {
+        h1 { (title) }
+        p { (how) }
+        p { a href={"/" (lang.code())} { "Kepil" } }
+    };
+    (status, frame(app, lang, "", title, &body)).into_response()
 }
 
 /// Pages that offer passkeys.

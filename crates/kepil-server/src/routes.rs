@@ -124,7 +124,18 @@ async fn around(State(app): State<Shared>, request: Request, next: Next) -> Resp
         .get::<MatchedPath>()
         .map(|m| m.as_str().to_owned())
         .unwrap_or_default();
+    let accepts = request.headers().get(header::ACCEPT);
+    let wants_page = accepts.is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("text/html")));
+    let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
+    let is_page = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    let status = response.status();
+    if wants_page && !is_page && (status.is_client_error() || status.is_server_error()) {
+        response = pages::error_page(&app, &path, status);
+    }
     let is_plain = response
         .headers()
         .get(header::CONTENT_TYPE)

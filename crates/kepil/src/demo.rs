@@ -103,7 +103,11 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
         let begins = stage.scenes.first().map_or(0, |scene| scene.at_ms);
         let story = Arc::new(AtomicU64::new(begins));
         let hands = Arc::clone(&story);
-        let app = open(config, Arc::new(move || hands.load(Ordering::SeqCst)), system_clock()).map_err(environment)?;
+        let app = open(config, Arc::new(move || match hands.load(Ordering::SeqCst) {
+            // The story is over: time goes on as it does.
+            0 => system_clock()(),
+            told => told,
+        }), system_clock()).map_err(environment)?;
         let people = stage.persons().into_iter().map(|reference| Holder { role: Role::Citizen, reference });
         let holders: Vec<Holder> = people.chain(offices::holders()).collect();
         let with = Arc::clone(&app);
@@ -128,7 +132,7 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
             }
         };
         let played = tokio::task::spawn_blocking(move || play::play(&stage, &base, &turn, lang, json)).await.map_err(environment)??;
-        story.store(system_clock()(), Ordering::SeqCst);
+        story.store(0, Ordering::SeqCst);
         let (with, told) = (Arc::clone(&app), persons.clone());
         tokio::task::spawn_blocking(move || tell(&with.people.notices, &told)).await.map_err(environment)??;
         let chronicle = Arc::clone(&app.ledger.chronicle);

@@ -47,6 +47,14 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(byte).collect()
 }
 
+/// How long a human has to look again, as the pack reads the law (parameter I4).
+pub(super) fn review_term(app: &App) -> Term {
+    let law = app.law.load();
+    let read = law.gate.book().parameter("I4");
+    let term = read.and_then(|parameter| Term::parse(&parameter.value).ok());
+    term.unwrap_or(Term::REVIEW)
+}
+
 /// Today in Kazakhstan, by the clock of events.
 pub(super) fn today(app: &App) -> Day {
     app.now().kz_day()
@@ -236,7 +244,7 @@ pub(super) fn review_of(
         deliver(
             app,
             case.id,
-            Term::REVIEW,
+            review_term(app),
             waiting.at_ms,
             format!("entry {index} of the log"),
         );
@@ -261,10 +269,11 @@ pub(super) fn fresh<const N: usize>() -> Result<[u8; N], kepil_cases::StoreError
 
 /// Makes cases of the flags that were raised.
 pub(crate) async fn flags(app: &Arc<App>) {
-    if !app.desk.is_mended.swap(true, Ordering::Relaxed)
+    // Now, and again every five minutes: what could not be recorded in time is not forgotten.
+    let round = app.desk.rounds.fetch_add(1, Ordering::Relaxed);
+    if round.is_multiple_of(600)
         && let Err(error) = mend(app).await
     {
-        app.desk.is_mended.store(false, Ordering::Relaxed);
         tracing::error!(error, "finishing what a stop left half done");
     }
     deferrals(app).await;

@@ -123,7 +123,7 @@ pub(super) async fn page(
         @if let Some(sent) = wanted.sent { p.said role="status" { (w.a_sent) " " (sent) "." } }
         @if mandates.is_empty() { p.said role="alert" { (w.a_no_mandate) } }
         @for m in &mandates {
-            p { strong { (m.role) } " · " (m.body) " · " (system_name(&law, &m.system)) " · " (at(lang, m.from_ms / 1000)) " – " (at(lang, m.until_ms / 1000))
+            p { strong { (role(&law, lang, m)) } " · " (m.body) @if system_name(&law, &m.system) != m.body { " · " (system_name(&law, &m.system)) } " · " (at(lang, m.from_ms / 1000)) " – " (at(lang, m.until_ms / 1000))
                 @if now < m.from_ms || now >= m.until_ms { " · " strong.deny { (w.a_not_in_force) } } }
         }
         @match (&chosen, is_chosen) {
@@ -136,7 +136,7 @@ pub(super) async fn page(
             p { (w.a_first_how) }
             form action={"/" (lang.code()) "/desk"} method="get" {
                 label for="mandate" { (w.a_mandate) }
-                select id="mandate" name="mandate" { @for m in &mandates { option value=(m.id) { (m.role) " · " (m.body) } } }
+                select id="mandate" name="mandate" { @for m in &mandates { option value=(m.id) { (role(&law, lang, m)) " · " (m.body) } } }
                 label for="purpose" { (w.purpose) }
                 select id="purpose" name="purpose" {
                     @for purpose in mandates.iter().flat_map(|m| &m.purposes).collect::<std::collections::BTreeSet<_>>() {
@@ -153,6 +153,15 @@ pub(super) async fn page(
         @for m in &mandates { (own(&app, &law, lang, m)) }
     };
     Ok(frame(&app, lang, "/desk", w.desk, &body).into_response())
+}
+
+/// The role of a mandate in words, where the vocabulary has them.
+fn role(law: &Law, lang: Lang, mandate: &OfficialMandate) -> String {
+    let vocab = &law.gate.book().vocab;
+    match vocab.find("Actor", &mandate.role) {
+        Some(_) => vocab.label("Actor", &mandate.role, lang),
+        None => mandate.role.clone(),
+    }
 }
 
 fn verdict_of(text: &str) -> Verdict {
@@ -192,6 +201,14 @@ fn ask_form(app: &App, law: &Law, lang: Lang, typed: &Typed, wrong: Option<&str>
             .map(|id| (id.to_owned(), vocab.label(ty, id, lang)))
             .collect()
     };
+    // What an official asks a register for: the operations by which data reach somebody.
+    let releasing = vocab
+        .class("ActionClass", "release")
+        .map(|(_, members)| members);
+    let is_release = |id: &str| {
+        let term = vocab.find("Action", id);
+        term.is_some_and(|term| releasing.is_none_or(|all| all & kepil_law::vocab::bit(term) != 0))
+    };
     let is_demo = app.config.danger_assumed_law;
     html! {
         h2 { (w.a_second) " " (vocab.label("Purpose", field(typed, "purpose"), lang)) }
@@ -201,7 +218,7 @@ fn ask_form(app: &App, law: &Law, lang: Lang, typed: &Typed, wrong: Option<&str>
             input type="hidden" name="purpose" value=(field(typed, "purpose"));
             label for="operation" { (w.a_operation) }
             select id="operation" name="operation" {
-                @for (id, name) in list("Action") { option value=(id) selected[id == field(typed, "operation") || (field(typed, "operation").is_empty() && id == "view")] { (name) } }
+                @for (id, name) in list("Action").into_iter().filter(|(id, _)| is_release(id)) { option value=(id) selected[id == field(typed, "operation") || (field(typed, "operation").is_empty() && id == "view")] { (name) } }
             }
             label for="person" { (w.person) }
             p.soft id="person-how" { (w.a_person_how) }
@@ -304,6 +321,9 @@ pub(super) async fn check(
     };
     if field(&typed, "person").is_empty() {
         return Ok(again(w.a_no_person));
+    }
+    if !typed.keys().any(|name| name.starts_with(DATA)) {
+        return Ok(again(w.a_no_data));
     }
     let asked = body(&typed, mandate, &system, &law);
     let caller = caller(&system, &typed, lang);

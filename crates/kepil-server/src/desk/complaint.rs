@@ -29,6 +29,11 @@ pub(super) struct Typed {
     text: String,
 }
 
+/// The name of the one complaint of a person about a use.
+fn named(index: u64, subject: &str) -> String {
+    format!("complaint {index} {subject}")
+}
+
 fn form_page(
     app: &App,
     lang: Lang,
@@ -65,7 +70,19 @@ pub(super) async fn form(
     visitor: Visitor,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let of = visitor.clone();
+    let known = with_accounts(&app, move |app| {
+        let subject = format!("person:{}", of.account.holder.reference);
+        app.desk.cases.named(&named(index, &subject))
+    });
+    let known = known.await?.map_err(|error| ours(&error))?;
     match own_entry(&app, visitor, period_of(&period), index).await? {
+        Ok(_) if known.is_some() => {
+            // One use, one complaint: it is there already.
+            let id = known.map(|case| case.id.to_string()).unwrap_or_default();
+            let to = format!("/{}/my/complaints/{id}", lang.code());
+            Ok(Redirect::to(&to).into_response())
+        }
         Ok((list, entry)) => {
             let place = (list.period.number(), index);
             Ok(form_page(&app, lang, place, &entry.payload, ("", None)))
@@ -107,7 +124,7 @@ pub(super) async fn file(
             needs_second: false,
             subject: subject.clone(),
         };
-        let name = format!("complaint {index} {subject}");
+        let name = named(index, &subject);
         let filed = app.desk.cases.file(&name, event, (app.clock)());
         filed.map(|(case, _)| case).map_err(|e| said(&e))
     });
@@ -252,6 +269,10 @@ pub(super) async fn one(
         .as_ref()
         .map(|text| super::act::unseal(&app, &case.subject, text));
     let told = told(&app, &case).await?;
+    let row = case
+        .entry
+        .and_then(|index| app.ledger.chronicle.row(index).ok());
+    let month = row.map(|row| row.row.record.facts.period.number());
     let body = html! {
         p { a href={"/" (lang.code()) "/my/complaints"} { (w.complaints) } }
         h1 { (title) }
@@ -267,7 +288,10 @@ pub(super) async fn one(
         }
         @if let Some(text) = text { h2 { (w.what_you_wrote) } p { (text.as_deref().unwrap_or(w.keys_gone)) } }
         @if let Some(entry) = case.entry {
-            p { a href={"/" (lang.code()) "/my/uses"} { (w.see_use) } ": " (w.entry) " " (entry) }
+            @match month {
+                Some(month) => { p { a href={"/" (lang.code()) "/my/uses/" (month) "/" (entry)} { (w.see_use) } ": " (w.entry) " " (entry) } }
+                None => { p { (w.entry) " " (entry) } }
+            }
         }
         p.soft { (w.print_how) }
     };

@@ -136,7 +136,7 @@ pub(super) async fn page(
 fn review_due(app: &App, lang: Lang, at_ms: u64) -> Option<String> {
     let begun = kepil_terms::Instant::from_ms(i64::try_from(at_ms).ok()?).kz_day();
     let law = app.law.load();
-    let due = kepil_cases::Term::REVIEW.ends(begun, &law.gate.book().calendar);
+    let due = super::act::review_term(app).ends(begun, &law.gate.book().calendar);
     due.ok().map(|day| crate::people::moment::day(lang, day))
 }
 

@@ -90,7 +90,7 @@ pub(super) async fn open(
     let w = words(lang);
     admit(&app, lang, &visitor, Role::Supervisor, w.supervision)?;
     let case = case_of(&app, lang, &id).await?;
-    show(&app, lang, &visitor, case, (&Typed::default(), None)).await
+    show(&app, lang, &visitor, case).await
 }
 
 /// Shows the whole record; the look is recorded first.
@@ -99,7 +99,6 @@ async fn show(
     lang: Lang,
     visitor: &Visitor,
     case: Case,
-    (typed, wrong): (&Typed, Option<&str>),
 ) -> Result<Response, Response> {
     let w = words(lang);
     let law = app.law.load_full();
@@ -123,20 +122,41 @@ async fn show(
     let body = html! {
         p { a href={"/" (lang.code()) "/supervision"} { (w.supervision) } }
         h1 { (title) }
-        @if let Some(wrong) = wrong { p.said role="alert" { (wrong) } }
         (facts(lang, &case, &system_name(&law, &case.system), today(app)))
         @match case.kind {
             CaseKind::Reading => { (flag(app, w, &case)) }
             _ => { (whole(app, &law, lang, &case)) }
         }
         (decision(app, lang, &case))
-        @if case.decision.is_none() { (form(app, w, lang, &case, &by, typed)) }
+        @if case.decision.is_none() { (form(app, w, lang, &case, &by, &Typed::default())) }
     };
-    let status = match wrong {
-        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        None => StatusCode::OK,
+    Ok(frame(app, lang, &path, &title, &body).into_response())
+}
+
+/// The decision form alone, with what was typed and why it was not taken: no look at the record,
+/// so no event.
+fn again(
+    app: &App,
+    lang: Lang,
+    visitor: &Visitor,
+    case: &Case,
+    typed: &Typed,
+    wrong: &str,
+) -> Response {
+    let w = words(lang);
+    let title = format!("{} {}", w.case_number, case.id);
+    let law = app.law.load_full();
+    let path = format!("/supervision/{}", case.id);
+    let by = visitor.account.holder.reference.as_str();
+    let body = html! {
+        p { a href={"/" (lang.code()) (path)} { (title) } }
+        h1 { (w.decide) }
+        p.said role="alert" { (wrong) }
+        (facts(lang, case, &system_name(&law, &case.system), today(app)))
+        @if case.decision.is_none() && case.opened.contains_key(by) { (form(app, w, lang, case, by, typed)) }
     };
-    Ok((status, frame(app, lang, &path, &title, &body)).into_response())
+    let page = frame(app, lang, &path, &title, &body);
+    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
 }
 
 /// The record of a use, with who it is about and what that person said.
@@ -173,7 +193,6 @@ fn details(w: &Words, payload: &Payload) -> Markup {
         @if !payload.fields.is_empty() { dt { (w.fields) } dd { (payload.fields.join(", ")) } }
         @if !payload.cites.is_empty() { dt { (w.cited) } dd { (payload.cites.join(", ")) } }
         @if !payload.order.is_empty() { dt { (w.order) } dd { (payload.order) } }
-        dt { (w.tests) } dd { (payload.tests.join(", ")) }
     }
 }
 
@@ -210,7 +229,6 @@ fn form(app: &App, w: &Words, lang: Lang, case: &Case, by: &str, typed: &Typed) 
         textarea id="reasons" name="reasons" rows="6" maxlength=(MAX_TEXT) aria-describedby="reasons-how" { (typed.reasons) }
     };
     html! {
-        h2 { (w.decide) }
         @if case.needs_second { p { (w.takes_two) } }
         @if let Some(proposal) = &case.proposal {
             p { (w.proposed_by) " " (proposal.by) ": " strong { (outcome_word(w, proposal.outcome)) } }
@@ -393,7 +411,7 @@ pub(super) async fn decide(
         _ => Some(w.r_outcome),
     };
     if let Some(wrong) = wrong {
-        return show(&app, lang, &visitor, case, (&typed, Some(wrong))).await;
+        return Ok(again(&app, lang, &visitor, &case, &typed, wrong));
     }
     let (act, about, subject) = (typed.act.clone(), case.id, case.subject.clone());
     let told = with_accounts(&app, move |app| {
@@ -433,8 +451,8 @@ pub(super) async fn decide(
     let decided = match told {
         Ok(decided) => decided,
         Err(refusal) => {
-            let wrong = Some(refusal_word(w, refusal));
-            return show(&app, lang, &visitor, case, (&typed, wrong)).await;
+            let wrong = refusal_word(w, refusal);
+            return Ok(again(&app, lang, &visitor, &case, &typed, wrong));
         }
     };
     publish(&app, &decided).await.map_err(|error| {

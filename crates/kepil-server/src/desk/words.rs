@@ -76,7 +76,6 @@ words! {
     fields: "Fields", "Поля", "Өрістер";
     cited: "Cited as the basis", "Названо основанием", "Негіз ретінде аталды";
     order: "Order", "Постановление", "Қаулы";
-    tests: "Tests", "Проверки", "Тексерулер";
     decide: "Decision", "Решение", "Шешім";
     decide_button: "Decide", "Решить", "Шешу";
     propose_button: "Propose to the second person", "Предложить второму человеку", "Екінші адамға ұсыну";
@@ -123,6 +122,7 @@ words! {
     a_demo: "Invented references of the demonstration stand in its register.json.", "Вымышленные номера показа есть в его register.json.", "Көрсетілімнің ойдан шығарылған нөмірлері оның register.json файлында.";
     a_check: "Check before sending", "Проверить до отправки", "Жіберу алдында тексеру";
     a_no_person: "Name the person by the register's reference.", "Укажите лицо по номеру реестра.", "Адамды тізілім нөмірімен көрсетіңіз.";
+    a_no_data: "Choose at least one kind of data.", "Выберите хотя бы один вид данных.", "Деректердің кемінде бір түрін таңдаңыз.";
     a_verdict: "The verdict, before anything is sent", "Вердикт до отправки", "Жіберу алдындағы вердикт";
     a_not_sent: "Nothing has been sent or recorded yet.", "Пока ничего не отправлено и не записано.", "Әзірге ештеңе жіберілген де, жазылған да жоқ.";
     a_tests: "Every test, with its reason", "Каждая проверка с причиной", "Әр тексеру себебімен";

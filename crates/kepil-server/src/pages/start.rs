@@ -210,7 +210,7 @@ pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup,
         h1 { (w.ledger) }
         h2 { (w.head) }
         dl { dt { (w.entries) } dd { (app.ledger.chronicle.reader().size()) } dt { (w.key) } dd { code { (key) } } }
-        pre { (checkpoint) }
+        details { summary { (w.checkpoint) } pre { (checkpoint) } }
         h2 { (w.witnesses) }
         ul { @for name in &witnesses { li { (name) } } }
         h2 { (w.growth) }

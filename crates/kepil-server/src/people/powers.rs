@@ -22,11 +22,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The rights that the pages let a representative exercise.
-const RIGHTS: [Right; 2] = [Right::SeeUses, Right::Complain];
+const RIGHTS: [Right; 1] = [Right::SeeUses];
 
 fn right_name(right: Right) -> &'static str {
     match right {
-        Right::Complain => "complain",
+        Right::Export => "export",
         _ => "see_uses",
     }
 }
@@ -100,7 +100,7 @@ async fn show(
                     p { strong { (other) } " · " (kind_word(w, power.kind)) @if is_over { " · " strong.deny { (w.ended) } } }
                     p { @for (n, right) in power.rights.iter().enumerate() { @if n > 0 { ", " } (right_word(w, *right)) } }
                     p.soft { (at(lang, power.from_ms / 1000)) " – " (at(lang, power.revoked_ms.unwrap_or(power.until_ms) / 1000)) }
-                    @if is_mine && !is_over {
+                    @if is_mine && !is_over && power.rights.contains(&Right::SeeUses) {
                         p { a href={"/" (lang.code()) "/my/powers/" (power.id)} { (w.see_list) " " (other) } }
                     }
                     // What a register proves ends in that register.

@@ -13,6 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kepil_chronicle::{ChronicleError, Opened};
 use kepil_gate::Decision;
+use kepil_gate::reason::Reason;
 use kepil_identity::mandate::Right;
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
 use kepil_ledger::checkpoint::SignedCheckpoint;
@@ -255,6 +256,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
         (lines(law, lang, list, system, Reading::Own))
         section.proof aria-labelledby="proof" {
             h2 id="proof" { (w.complete) }
+            @if found.closed { p { (w.c_closed) } }
             p { (w.complete_says) " " strong { (at(lang, found.complete_until)) } "." }
             dl {
                 dt { (w.in_list) } dd { (found.count) }
@@ -504,11 +506,11 @@ pub(crate) async fn one(
             @if !entry.payload.cites.is_empty() { dt { (w.cited) } dd { (entry.payload.cites.join(", ")) } }
             @if !entry.payload.order.is_empty() { dt { (w.order) } dd { (entry.payload.order) } }
         }
+        p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/complain"} { (w.complain) } }
         (why(&law, lang, &entry.payload))
         @for then in became.iter().filter(|then| !then.order.is_empty()) {
             p { strong { (outcome_word(w, &then.outcome)) } ": " (then.order) " (" (then.official) ", " (at(lang, then.at_ms / 1000)) ")" }
         }
-        p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/complain"} { (w.complain) } }
         p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/receipt"} { (w.receipt) } }
     };
     let path = format!("/my/uses/{number}/{index}");
@@ -531,7 +533,10 @@ pub(crate) fn reasons(law: &Law, lang: Lang, decided: &Decision, title: &str) ->
         h2 { (title) }
         p { (why.summary) }
         ul { @for ground in &why.grounds { li { strong { (ground.source) } ": " (ground.text) } } }
-        ul { @for reason in why.reasons.iter().filter(|reason| !reason.test.is_empty()) { li { strong { (reason.name) } ": " (outcome(reason.outcome, lang)) ". " (reason.text) " (" (reason.source) ")" } } }
+        @let (holds, other): (Vec<_>, Vec<_>) = why.reasons.iter().filter(|reason| !reason.test.is_empty()).partition(|reason| reason.outcome == "pass");
+        @let item = |reason: &Reason<'_>| html! { li { strong { (reason.name) } ": " (outcome(reason.outcome, lang)) ". " (reason.text) " (" (reason.source) ")" } };
+        @if !other.is_empty() { ul { @for reason in other { (item(reason)) } } }
+        @if !holds.is_empty() { details { summary { (outcome("pass", lang)) " (" (holds.len()) ")" } ul { @for reason in holds { (item(reason)) } } } }
     }
 }
 

@@ -148,6 +148,7 @@ fn a_complaint_is_delivered_read_with_an_event_and_decided_with_reasons() {
     assert!(record.text().contains(&play.person) && record.text().contains("never asked"));
     let said = told(&node, &play.person);
     assert_eq!(said[before..], ["view by supervisor-1", "released"]);
+    let looks = told(&node, &play.person).len();
     let decide = format!("{case}/decide");
     for (fields, why) in [
         (
@@ -170,6 +171,13 @@ fn a_complaint_is_delivered_read_with_an_event_and_decided_with_reasons() {
         assert_eq!(again.status, 422, "{}", again.text());
         assert!(again.text().contains(why), "{why}: {}", again.text());
     }
+    let now = told(&node, &play.person).len();
+    assert_eq!(
+        now, looks,
+        "a mistake in the form shows no record and is no look"
+    );
+    // The form of a complaint that is there leads to it.
+    assert_eq!(place(&citizen.get(&path)), own);
     pass(&node, 61);
     let reasons = "DC 77(4): the event was there, the purpose was not in the mandate.";
     let decided = supervisor.post(
@@ -209,7 +217,7 @@ fn a_complaint_is_delivered_read_with_an_event_and_decided_with_reasons() {
     }
     let page = citizen.get(&own).text();
     assert!(
-        page.contains("You may go on until") && page.contains("21.12.2026"),
+        page.contains("You may go on until") && page.contains("21 December 2026"),
         "{page}"
     );
 

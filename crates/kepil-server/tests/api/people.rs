@@ -364,5 +364,42 @@ fn forms_of_one_address_come_at_a_rate() {
         .send();
     assert_eq!(pretended.status, 429);
     node.wall.fetch_add(6, Ordering::SeqCst);
-    assert_eq!(browser.post("/en/sign-in/secret", &guess).status, 403);
+    assert_eq!(browser.post("/en/sign-in/secret", &guess).status, 401);
+}
+
+#[test]
+fn what_goes_wrong_is_said_to_browsers_as_a_page_and_to_programs_as_a_problem() {
+    let (_dir, _stage, _play, node) = started();
+    for (path, status, said) in [
+        ("/en/nope", 404, "There is no such page"),
+        ("/ru/law/NOPE", 404, "Такой страницы нет"),
+        ("/kk/decisions/99999", 404, "Мұндай бет жоқ"),
+        ("/xx", 404, "Мұндай бет жоқ"),
+    ] {
+        let page = node
+            .call("get", path)
+            .header("accept", "text/html,*/*;q=0.8")
+            .send();
+        assert_eq!(page.status, status);
+        assert!(page.text().contains(said), "{path}: {}", page.text());
+        assert!(page.header("content-security-policy").is_some());
+        let reply = node
+            .call("get", path)
+            .header("accept", "application/json")
+            .send();
+        reply.problem(status);
+    }
+    // A form that is larger than the node takes.
+    let big = node
+        .call("post", "/en/sign-in/secret")
+        .header("accept", "text/html")
+        .header("sec-fetch-site", "same-origin")
+        .body("application/x-www-form-urlencoded", &vec![b'a'; (1 << 20) + 1]);
+    let reply = big.send();
+    assert_eq!(reply.status, 413);
+    assert!(
+        reply.text().contains("Nothing was done"),
+        "{}",
+        reply.text()
+    );
 }
