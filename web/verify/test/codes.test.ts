@@ -639,13 +639,13 @@ test("row: committed and signed, yet not of its form", async () => {
 
 test("row: values with and without meaning", async () => {
   const record = (over: Partial<w.RecordIn>) => w.makeWorld({ states: ["shown"], record: (r) => ({ ...r, ...over }) });
-  await gives("ok", "a human decides", record({ decision: 4 }));
+  await gives("ok", "a human decides", record({ decision: 5 }));
   await gives("ok", "an opened access", record({ type: 4 }));
   await gives("malformed", "type 0", record({ type: 0 }));
   await gives("malformed", "type 5", record({ type: 5 }));
   await gives("malformed", "decision 0", record({ decision: 0 }));
   await gives("malformed", "decision 5", record({ decision: 5 }));
-  await gives("malformed", "outcome 4", record({ type: 2, decision: 4 }));
+  await gives("malformed", "outcome 5", record({ type: 2, decision: 5 }));
   await gives("row", "a time beyond numbers", record({ time: 2 ** 53 }));
 });
 

@@ -300,7 +300,7 @@ test("rows", async () => {
   for (const decision of [0, 5, 255])
     await refuses(() => take({ ...shown, decision } as w.RowOut), `decision ${decision}`);
   for (const decision of [1, 2, 3]) take({ ...shown, type: 2, decision } as w.RowOut);
-  await refuses(() => take({ ...shown, type: 2, decision: 4 } as w.RowOut), "outcome 4");
+  await refuses(() => take({ ...shown, type: 2, decision: 5 } as w.RowOut), "outcome 5");
 
   // A leaf of any type, if it is of its form: what it means for the entry is another step.
   const lengths = { 1: 33, 2: 53, 3: 45, 4: 37, 5: 41, 7: 33, 10: 45 };
