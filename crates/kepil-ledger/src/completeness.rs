@@ -6,7 +6,9 @@
 mod check;
 mod form;
 
-pub use check::{Expectation, Fault, FaultCode, Memory, Verified, check, check_with, vouched};
+pub use check::{
+    Before, Expectation, Fault, FaultCode, Memory, Verified, check, check_with, vouched,
+};
 
 use crate::checkpoint::SignedCheckpoint;
 use crate::entry::{Commitment, KeepingKind, Leaf};

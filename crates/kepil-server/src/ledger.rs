@@ -241,6 +241,15 @@ impl Ledger {
             seconds,
         ));
 
+        // A log publishes as soon as it is open: the key that signs beside its own must be known
+        // before. Its own word about it is looked at again below.
+        let said = std::fs::read_to_string(public.join("anchor")).unwrap_or_default();
+        if let Ok(anchor) = Anchor::parse(&said)
+            && let Some(next) = rotation::announced(config, own.name(), &anchor)?
+        {
+            quorum.set_next_key(next);
+        }
+
         let mut log = Options::new(origin, *log_key.seed(), Arc::clone(clock));
         log.checkpoint_interval = Duration::from_millis(config.ledger.checkpoint_ms);
         log.endorser = Some(quorum.clone());

@@ -2,20 +2,26 @@
 //! on the same few checkpoints.
 
 use kepil_ledger::checkpoint::SignedCheckpoint;
-use kepil_ledger::completeness::{Expectation, Fault, vouched};
+use kepil_ledger::completeness::{Before, Expectation, Fault, vouched};
+use kepil_ledger::entry::Commitment;
 use kepil_ledger::policy::Policy;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Checkpoints that are remembered: the newest, and those that closed months.
 const MOST: usize = 32;
 
+/// Rows that are remembered; then it begins anew.
+const MOST_ROWS: usize = 200_000;
+
 /// What was verified.
 #[derive(Debug, Default)]
 pub struct Trust {
     policy: Mutex<Option<(Vec<u8>, Arc<Policy>)>>,
     known: Mutex<VecDeque<Known>>,
+    /// Rows whose gate's signature holds.
+    rows: Mutex<HashSet<Commitment>>,
 }
 
 /// A checkpoint that was verified under a policy.
@@ -68,5 +74,37 @@ impl Trust {
         });
         known.truncate(MOST);
         Ok(until)
+    }
+}
+
+/// What this node verified before, for one check.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// What is remembered.
+    pub trust: &'a Trust,
+    /// The policy of the check.
+    pub policy: &'a Arc<Policy>,
+    /// The check.
+    pub expected: &'a Expectation<'a>,
+}
+
+impl Before for Seen<'_> {
+    fn checkpoint(&self, signed: &SignedCheckpoint) -> Result<Option<u64>, Fault> {
+        self.trust.vouched(signed, self.policy, self.expected)
+    }
+
+    fn knows_row(&self, commitment: &Commitment) -> bool {
+        let rows = &self.trust.rows;
+        let rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.contains(commitment)
+    }
+
+    fn saw_row(&self, commitment: &Commitment) {
+        let rows = &self.trust.rows;
+        let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if rows.len() >= MOST_ROWS {
+            rows.clear();
+        }
+        rows.insert(*commitment);
     }
 }

@@ -301,6 +301,19 @@ impl Books {
         }
     }
 
+    /// Number of a person's entries so far; nothing where the person has no place in the map.
+    ///
+    /// # Errors
+    ///
+    /// When the map of a closed month cannot be read.
+    pub fn count(&self, period: Period, tag: &Tag) -> Result<Option<u64>, BookError> {
+        let slot = match self.closed.get(&period) {
+            Some(month) => month.map()?.slot(tag),
+            None => self.book.slot(period, tag),
+        };
+        Ok(slot.map(|slot| u64::from(slot.chain.count)))
+    }
+
     /// True when a person has a place in the map of a month.
     ///
     /// # Errors

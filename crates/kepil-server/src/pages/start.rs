@@ -58,7 +58,7 @@ pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, P
                 table {
                     thead { tr { th { (w.when) } th { (w.who) } th { (w.what) } th { (w.verdict) } th { (w.source) } } }
                     tbody {
-                        @for r in &recent {
+                        @for r in recent.iter().take(20) {
                             @let v = verdict_of(&r.record.verdict);
                             @let (data, purpose) = asked(&law.gate, &r.record, lang);
                             tr {

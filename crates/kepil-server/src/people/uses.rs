@@ -8,6 +8,7 @@ use super::visitor::{Visitor, ours, with_accounts};
 use super::words::{Words, words};
 use crate::app::{App, Law};
 use crate::pages::{frame, lang_of, outcome};
+use crate::trust::Seen;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +17,6 @@ use kepil_gate::Decision;
 use kepil_gate::reason::Reason;
 use kepil_identity::mandate::Right;
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
-use kepil_ledger::checkpoint::SignedCheckpoint;
 use kepil_ledger::completeness::{
     Expectation, Noted, NotedEntry, OpenedEntry, Verified, check_with,
 };
@@ -59,7 +59,7 @@ pub(crate) struct Wanted {
 /// A month's list, checked.
 pub(crate) struct List {
     pub(crate) period: Period,
-    pub(super) months: Vec<(Period, usize)>,
+    pub(super) months: Vec<(Period, u64)>,
     pub(crate) verified: Verified,
 }
 
@@ -100,9 +100,7 @@ pub(crate) fn list_of(app: &App, subject: &str, wanted: Option<Period>) -> Resul
     let mut months = Vec::new();
     for (period, _) in chronicle.book().months() {
         let tag = person.tag(period);
-        let book = chronicle.book();
-        if book.is_enrolled(period, &tag).unwrap_or(false) {
-            let uses = book.entries(period, &tag).map_or(0, |uses| uses.len());
+        if let Some(uses) = chronicle.book().count(period, &tag).unwrap_or(None) {
             months.push((period, uses));
         }
     }
@@ -122,8 +120,12 @@ pub(crate) fn list_of(app: &App, subject: &str, wanted: Option<Period>) -> Resul
         max_age: MAX_AGE,
         memory: None,
     };
-    let vouch = |signed: &SignedCheckpoint| app.trust.vouched(signed, &policy, &expected);
-    let verified = check_with(file.as_bytes(), &expected, &vouch)
+    let seen = Seen {
+        trust: &app.trust,
+        policy: &policy,
+        expected: &expected,
+    };
+    let verified = check_with(file.as_bytes(), &expected, &seen)
         .map_err(|fault| NoList::Unsound(fault.code.as_str()))?;
     Ok(List {
         period,

@@ -394,7 +394,10 @@ fn what_goes_wrong_is_said_to_browsers_as_a_page_and_to_programs_as_a_problem() 
         .call("post", "/en/sign-in/secret")
         .header("accept", "text/html")
         .header("sec-fetch-site", "same-origin")
-        .body("application/x-www-form-urlencoded", &vec![b'a'; (1 << 20) + 1]);
+        .body(
+            "application/x-www-form-urlencoded",
+            &vec![b'a'; (1 << 20) + 1],
+        );
     let reply = big.send();
     assert_eq!(reply.status, 413);
     assert!(

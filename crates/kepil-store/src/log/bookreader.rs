@@ -44,6 +44,15 @@ impl BookReader {
         self.0.books().entries(period, tag)
     }
 
+    /// Number of a person's entries so far; nothing where the person has no place in the map.
+    ///
+    /// # Errors
+    ///
+    /// When the map of a closed month cannot be read.
+    pub fn count(&self, period: Period, tag: &Tag) -> Result<Option<u64>, BookError> {
+        self.0.books().count(period, tag)
+    }
+
     /// True when a person has a place in the map of a month.
     ///
     /// # Errors
