@@ -55,6 +55,9 @@ pub(crate) const ASSISTED: &str = "assisted_session";
 /// Requests of an official that the desk remembers.
 const MAX_OWN: usize = 200;
 
+/// Persons that wait to be told at most: whoever comes on top is told of a later use.
+const MAX_TOUCHED: usize = 1_000_000;
+
 /// A verdict that waits for a human, as far as the queue shows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiting {
@@ -93,6 +96,8 @@ pub struct Desk {
     told: Mutex<BTreeSet<(u64, String)>>,
     /// Whose deferral ended up to this second has been told.
     pub(crate) deferrals_until: AtomicU64,
+    /// Persons whose data were used since they were last told; nothing while the log is read.
+    touched: Mutex<Option<BTreeSet<String>>>,
     /// Rounds of the work behind the node.
     pub(crate) rounds: AtomicU64,
 }
@@ -129,6 +134,7 @@ impl Desk {
             own: Mutex::default(),
             told: Mutex::default(),
             deferrals_until: AtomicU64::new(0),
+            touched: Mutex::new(None),
             rounds: AtomicU64::new(0),
         })
     }
@@ -162,6 +168,15 @@ impl Desk {
             };
             locked(&self.waiting).insert(index, waiting);
         }
+        let person = subject.strip_prefix("person:").unwrap_or_default();
+        // What a judge put off is told when its day comes, and not before.
+        if payload.deferred_until.is_none()
+            && !person.is_empty()
+            && let Some(touched) = locked(&self.touched).as_mut()
+            && touched.len() < MAX_TOUCHED
+        {
+            touched.insert(person.to_owned());
+        }
         if payload.official.is_empty() {
             return;
         }
@@ -178,7 +193,6 @@ impl Desk {
             });
             list.truncate(MAX_OWN);
         }
-        let person = subject.strip_prefix("person:").unwrap_or_default();
         let at = Instant::from_ms(i64::try_from(payload.at_ms).unwrap_or(i64::MAX));
         locked(&self.watch).see(Look {
             index,
@@ -217,6 +231,26 @@ impl Desk {
     /// Whether the ledger says already what a person did about a use.
     pub(crate) fn is_told(&self, entry: u64, outcome: &str) -> bool {
         locked(&self.told).contains(&(entry, outcome.to_owned()))
+    }
+
+    /// From now on uses are new: the log has been read.
+    pub(crate) fn begin(&self) {
+        *locked(&self.touched) = Some(BTreeSet::new());
+    }
+
+    /// Some of the persons whose data were used since they were last told.
+    pub(crate) fn take_touched(&self, most: usize) -> Vec<String> {
+        let mut touched = locked(&self.touched);
+        let Some(touched) = touched.as_mut() else {
+            return Vec::new();
+        };
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(person) = touched.pop_first()
+        {
+            taken.push(person);
+        }
+        taken
     }
 
     /// A verdict that waits for a human.

@@ -195,6 +195,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         config,
     });
     let entries = app.rebuild().map_err(ServeError::Ledger)?;
+    app.desk.begin();
     let enrolled = app
         .enrol()
         .map_err(|e| ServeError::Ledger(kepil_ledger::error::in_one_line(&e)))?;

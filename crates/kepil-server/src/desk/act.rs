@@ -17,6 +17,9 @@ use kepil_terms::{Day, Instant};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Persons told of uses in one round of the work behind the node.
+const TOLD_AT_ONCE: usize = 1000;
+
 /// Under whose keys the texts of cases lie that are about nobody in particular.
 pub(super) const NOBODY: &str = "desk";
 
@@ -197,6 +200,42 @@ pub(super) async fn notify(app: &Arc<App>, subject: &str, kind: Kind, key: Strin
     }
 }
 
+/// Tells who asked to be told that the own data were used: once a day, however often.
+async fn uses(app: &Arc<App>) {
+    let persons = app.desk.take_touched(TOLD_AT_ONCE);
+    if persons.is_empty() {
+        return;
+    }
+    let (telling, day) = (Arc::clone(app), today(app));
+    let told = tokio::task::spawn_blocking(move || {
+        let notices = &telling.people.notices;
+        for person in &persons {
+            let choices = notices
+                .outbox
+                .choices(person)
+                .map_err(|e| in_one_line(&e))?;
+            if choices.is_empty() {
+                continue;
+            }
+            let about = About::new(Kind::UseRecorded, "/my/uses").map_err(|e| in_one_line(&e))?;
+            let key = format!("use {person} {day}");
+            let new = New {
+                key: &key,
+                person,
+                about,
+            };
+            let queued = notices.queue(&new, (telling.wall)());
+            queued.map_err(|e| in_one_line(&e))?;
+        }
+        Ok::<_, String>(())
+    });
+    match told.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(error, "uses were not told"),
+        Err(error) => tracing::error!(%error, "uses were not told"),
+    }
+}
+
 /// Tells whoever is concerned that a deferral has ended: the entry is shown now.
 async fn deferrals(app: &Arc<App>) {
     let now = (app.clock)() / 1000;
@@ -277,6 +316,7 @@ pub(crate) async fn flags(app: &Arc<App>) {
         tracing::error!(error, "finishing what a stop left half done");
     }
     deferrals(app).await;
+    uses(app).await;
     let raised = super::locked(&app.desk.watch).take_raised();
     if raised.is_empty() {
         return;

@@ -29,6 +29,7 @@ fn by_mail(dir: &Path, port: u16) -> Config {
 
 struct Set {
     dir: tempfile::TempDir,
+    stage: Stage,
     play: Play,
     peer: Peer,
 }
@@ -39,7 +40,12 @@ impl Set {
         let (stage, play) = Stage::with("C04");
         stage.write(dir.path());
         let peer = Peer::start(&[]);
-        Self { dir, play, peer }
+        Self {
+            dir,
+            stage,
+            play,
+            peer,
+        }
     }
 
     fn node(&self) -> Node {
@@ -454,4 +460,34 @@ fn ways_that_cannot_work_stop_the_start() {
     std::fs::write(dir.path().join("file"), "").unwrap();
     let error = Node::try_with(with).err().unwrap().to_string();
     assert!(error.contains("short messages"), "{error}");
+}
+
+#[test]
+fn who_asked_for_it_is_told_once_a_day_that_the_data_were_used() {
+    let set = Set::new();
+    let node = set.node();
+    let mut browser = enter(&node, &set.play.person);
+    node.play(&set.stage, &set.play);
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(set.peer.taken().is_empty(), "nobody asked to be told");
+    let chosen = choose(&mut browser, "email", "aigul@example.kz");
+    browser.to(&chosen);
+    let code = code(&set.peer.taken());
+    let confirmed = confirm(&mut browser, "email", &code);
+    browser.to(&confirmed);
+    for _ in 0..3 {
+        node.play(&set.stage, &set.play);
+    }
+    until(|| set.peer.taken().len() == 2);
+    node.play(&set.stage, &set.play);
+    std::thread::sleep(Duration::from_millis(1200));
+    let taken = set.peer.taken();
+    assert_eq!(taken.len(), 2, "once a day: {taken:?}");
+    let text = taken[1].to_string();
+    assert!(
+        !text.contains(&set.play.person) && !text.contains("polic"),
+        "{text}"
+    );
+    let page = browser.get(LIST).text();
+    assert!(page.contains("/en/my/notices/"), "{page}");
 }
