@@ -110,7 +110,15 @@ pub enum Event {
         text: Option<SealedText>,
         /// It takes a second person to decide.
         needs_second: bool,
+        /// Who filed it for whom it is about, if somebody did.
+        #[serde(default)]
+        by: String,
+        /// It waits until whom it is about agrees: a child of 14 or 15 acts along.
+        #[serde(default)]
+        awaits: bool,
     },
+    /// Whom it is about agreed.
+    Agreed,
     /// It was delivered to whoever decides: from now on the clock runs.
     Delivered {
         /// What proves it.
@@ -184,6 +192,8 @@ pub struct Dated {
 /// What somebody wants to do.
 #[derive(Debug, Clone)]
 pub enum Command {
+    /// Agree to what somebody filed for oneself.
+    Agree,
     /// Say that it reached whoever decides.
     Deliver {
         /// What proves it.
@@ -230,6 +240,9 @@ pub enum Command {
 /// Why it was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Whom it is about has not agreed yet.
+    #[error("delivering a case: whom it is about has not agreed yet")]
+    NotAgreed,
     /// It was delivered before.
     #[error("delivering a case: it was delivered before")]
     Delivered,
@@ -281,6 +294,10 @@ pub struct Case {
     pub text: Option<SealedText>,
     /// It takes two to decide.
     pub needs_second: bool,
+    /// Who filed it for whom it is about.
+    pub by: String,
+    /// It waits until whom it is about agrees.
+    pub awaits: bool,
     /// When it was filed, Unix milliseconds.
     pub filed_ms: u64,
     /// When it reached whoever decides.
@@ -307,6 +324,8 @@ impl Case {
             against,
             text,
             needs_second,
+            by,
+            awaits,
         } = first.event.clone()
         else {
             return None;
@@ -320,6 +339,8 @@ impl Case {
             against,
             text,
             needs_second,
+            by,
+            awaits,
             filed_ms: first.at_ms,
             delivery: None,
             opened: BTreeMap::new(),
@@ -335,6 +356,7 @@ impl Case {
         let at_ms = dated.at_ms;
         match dated.event.clone() {
             Event::Filed { .. } => {}
+            Event::Agreed => self.awaits = false,
             Event::Delivered { proof, due } => {
                 self.delivery = Some(Delivery {
                     at_ms,
@@ -357,6 +379,9 @@ impl Case {
     /// Why it is not done.
     pub fn handle(&self, command: Command, now_ms: u64) -> Result<Vec<Event>, Refusal> {
         match command {
+            Command::Agree if self.awaits => Ok(vec![Event::Agreed]),
+            Command::Agree => Ok(Vec::new()),
+            Command::Deliver { .. } if self.awaits => Err(Refusal::NotAgreed),
             Command::Deliver { proof, due } => match self.delivery {
                 Some(_) => Err(Refusal::Delivered),
                 None => Ok(vec![Event::Delivered {

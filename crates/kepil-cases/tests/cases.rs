@@ -29,6 +29,8 @@ fn filed(number: u8, kind: CaseKind, needs_second: bool) -> Event {
         against: "official-1".to_owned(),
         text: Some(sealed("I do not know them")),
         needs_second,
+        by: String::new(),
+        awaits: false,
     }
 }
 
@@ -344,4 +346,23 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_a_child_must_agree_to_is_not_delivered_before() {
+    let (_dir, cases) = store();
+    let mut event = filed(7, CaseKind::Complaint, false);
+    if let Event::Filed { by, awaits, .. } = &mut event {
+        (*by, *awaits) = ("mother".to_owned(), true);
+    }
+    let (case, _) = cases.file("x", event, NOW).unwrap();
+    assert!(case.awaits);
+    let early = refused(cases.tell(case.id, deliver("2026-12-18"), NOW));
+    assert_eq!(early, Refusal::NotAgreed);
+    for _ in 0..2 {
+        assert!(!cases.tell(case.id, Command::Agree, NOW).unwrap().awaits);
+    }
+    let case = cases.tell(case.id, deliver("2026-12-18"), NOW).unwrap();
+    assert!(case.delivery.is_some());
+    assert_eq!(case.by, "mother");
 }

@@ -4,6 +4,7 @@
 mod act;
 mod ask;
 mod assist;
+mod behalf;
 mod complaint;
 mod page;
 mod queue;
@@ -285,6 +286,11 @@ pub(crate) fn router(app: Arc<App>) -> Router<Arc<App>> {
         )
         .route("/{lang}/my/complaints", get(complaint::list))
         .route("/{lang}/my/complaints/{id}", get(complaint::one))
+        .route("/{lang}/my/complaints/{id}/agree", post(complaint::agree))
+        .route(
+            "/{lang}/my/powers/{id}/{index}/complain",
+            get(behalf::form).post(behalf::file),
+        )
         .route("/{lang}/supervision", get(queue::page))
         .route("/{lang}/supervision/reviews/{index}", post(queue::take))
         .route("/{lang}/supervision/{id}", get(record::summary))

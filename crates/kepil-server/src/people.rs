@@ -15,7 +15,7 @@ mod number;
 mod openid;
 mod passkeys;
 mod power_words;
-mod powers;
+pub(crate) mod powers;
 mod services;
 mod sign_in;
 pub(crate) mod uses;

@@ -274,6 +274,8 @@ pub(super) fn review_of(
         against: waiting.official.clone(),
         text: None,
         needs_second: waiting.categories.iter().any(|data| two.contains(data)),
+        by: String::new(),
+        awaits: false,
     };
     let (case, is_new) = app
         .desk
@@ -341,7 +343,9 @@ async fn mend(app: &Arc<App>) -> Result<(), String> {
         let is_complaint = case.kind == CaseKind::Complaint;
         let done = match (&case.decision, &case.delivery) {
             (Some(_), _) => super::record::publish(app, &case).await,
-            (None, None) if is_complaint => super::complaint::deliver(app, &case).await,
+            (None, None) if is_complaint && !case.awaits => {
+                super::complaint::deliver(app, &case).await
+            }
             _ => Ok(()),
         };
         done.map_err(|e| in_one_line(&e))?;
@@ -368,6 +372,8 @@ fn file(app: &App, flag: &Flag) -> Result<(), String> {
         against: flag.official.clone(),
         text: Some(seal(app, NOBODY, &text).map_err(|e| said(&e))?),
         needs_second: false,
+        by: String::new(),
+        awaits: false,
     };
     let now = (app.clock)();
     let (case, is_new) = app

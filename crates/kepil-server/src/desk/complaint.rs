@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_cases::{Case, CaseId, CaseKind, Event, Term};
 use kepil_ledger::payload::Payload;
+use kepil_ledger::period::Period;
 use kepil_notices::Kind;
 use kepil_terms::Lang;
 use maud::html;
@@ -26,7 +27,16 @@ const MIN_TEXT: usize = 10;
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Typed {
     #[serde(default)]
-    text: String,
+    pub(super) text: String,
+}
+
+fn own_path(period: Period, index: u64) -> String {
+    format!("/my/uses/{}/{index}/complain", period.number())
+}
+
+/// Whether a text has the length of a complaint.
+pub(super) fn is_text(text: &str) -> bool {
+    (MIN_TEXT..=MAX_TEXT).contains(&text.chars().count())
 }
 
 /// The name of the one complaint of a person about a use.
@@ -34,16 +44,15 @@ fn named(index: u64, subject: &str) -> String {
     format!("complaint {index} {subject}")
 }
 
-fn form_page(
+pub(super) fn form_page(
     app: &App,
     lang: Lang,
-    (period, index): (u32, u64),
+    (path, index): (&str, u64),
     payload: &Payload,
     (typed, wrong): (&str, Option<&str>),
 ) -> Response {
     let w = words(lang);
     let law = app.law.load_full();
-    let path = format!("/my/uses/{period}/{index}/complain");
     let body = html! {
         h1 { (w.complain) }
         div.timeline.one { (use_line(&law, lang, None, index, payload, &[])) }
@@ -60,7 +69,7 @@ fn form_page(
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
     };
-    (status, frame(app, lang, &path, w.complain, &body)).into_response()
+    (status, frame(app, lang, path, w.complain, &body)).into_response()
 }
 
 /// `GET /{lang}/my/uses/{period}/{index}/complain`
@@ -84,8 +93,14 @@ pub(super) async fn form(
             Ok(Redirect::to(&to).into_response())
         }
         Ok((list, entry)) => {
-            let place = (list.period.number(), index);
-            Ok(form_page(&app, lang, place, &entry.payload, ("", None)))
+            let path = own_path(list.period, index);
+            Ok(form_page(
+                &app,
+                lang,
+                (&path, index),
+                &entry.payload,
+                ("", None),
+            ))
         }
         Err(why) => Ok(refusal(&app, lang, &why)),
     }
@@ -106,49 +121,109 @@ pub(super) async fn file(
         Err(why) => return Ok(refusal(&app, lang, &why)),
     };
     let text = typed.text.trim().to_owned();
-    if !(MIN_TEXT..=MAX_TEXT).contains(&text.chars().count()) {
-        let place = (list.period.number(), index);
+    if !is_text(&text) {
+        let path = own_path(list.period, index);
         let wrong = (typed.text.as_str(), Some(w.complain_length));
-        return Ok(form_page(&app, lang, place, &entry.payload, wrong));
+        return Ok(form_page(&app, lang, (&path, index), &entry.payload, wrong));
     }
-    let filed = with_accounts(&app, move |app| {
-        let subject = subject(app, &visitor).map_err(|e| e.to_string())?;
+    let of = subject(&app, &visitor).map_err(|why| refusal(&app, lang, &why.into()))?;
+    let filing = Filing {
+        subject: of,
+        index,
+        system: entry.payload.system,
+        against: entry.payload.official,
+        text,
+        by: String::new(),
+        awaits: false,
+    };
+    let case = keep(&app, lang, filing).await?;
+    let to = format!("/{}/my/complaints/{}", lang.code(), case.id);
+    Ok(Redirect::to(&to).into_response())
+}
+
+/// A complaint to be filed.
+pub(super) struct Filing {
+    pub(super) subject: String,
+    pub(super) index: u64,
+    pub(super) system: String,
+    pub(super) against: String,
+    pub(super) text: String,
+    /// Who files it for the person.
+    pub(super) by: String,
+    /// The person must agree first.
+    pub(super) awaits: bool,
+}
+
+/// Files a complaint, and delivers it unless somebody must agree first.
+pub(super) async fn keep(app: &Arc<App>, lang: Lang, filing: Filing) -> Result<Case, Response> {
+    let w = words(lang);
+    let filed = with_accounts(app, move |app| {
         let said = |e: &dyn std::error::Error| kepil_ledger::error::in_one_line(e);
+        let name = named(filing.index, &filing.subject);
         let event = Event::Filed {
             id: CaseId::new(fresh().map_err(|e| said(&e))?),
             kind: CaseKind::Complaint,
-            entry: Some(index),
-            system: entry.payload.system.clone(),
-            against: entry.payload.official.clone(),
-            text: Some(seal(app, &subject, &text).map_err(|e| said(&e))?),
+            entry: Some(filing.index),
+            system: filing.system,
+            against: filing.against,
+            text: Some(seal(app, &filing.subject, &filing.text).map_err(|e| said(&e))?),
             needs_second: false,
-            subject: subject.clone(),
+            subject: filing.subject,
+            by: filing.by,
+            awaits: filing.awaits,
         };
-        let name = named(index, &subject);
         let filed = app.desk.cases.file(&name, event, (app.clock)());
         filed.map(|(case, _)| case).map_err(|e| said(&e))
     });
     let case = filed.await?.map_err(|error| {
         tracing::error!(error, "a complaint was not kept");
-        said(
-            &app,
-            lang,
-            StatusCode::INTERNAL_SERVER_ERROR,
-            w.complain,
-            w.failed,
-        )
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        said(app, lang, status, w.complain, w.failed)
     })?;
-    if case.delivery.is_none() {
-        deliver(&app, &case).await.map_err(|error| {
+    if case.delivery.is_none() && !case.awaits {
+        deliver(app, &case).await.map_err(|error| {
             tracing::error!(%error, "a complaint was not delivered");
             said(
-                &app,
+                app,
                 lang,
                 StatusCode::SERVICE_UNAVAILABLE,
                 w.complain,
                 w.failed,
             )
         })?;
+    }
+    Ok(case)
+}
+
+/// `POST /{lang}/my/complaints/{id}/agree`: a child acts along.
+pub(super) async fn agree(
+    State(app): State<Arc<App>>,
+    Path((lang, id)): Path<(String, String)>,
+    visitor: Visitor,
+) -> Result<Response, Response> {
+    let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
+    let w = words(lang);
+    let cases = match own_cases(&app, visitor).await? {
+        Ok(cases) => cases,
+        Err(why) => return Ok(refusal(&app, lang, &why.into())),
+    };
+    let wanted = CaseId::parse(&id).ok();
+    let Some(case) = cases.into_iter().find(|case| Some(case.id) == wanted) else {
+        return Ok(said(
+            &app,
+            lang,
+            StatusCode::NOT_FOUND,
+            w.complaints,
+            w.no_case,
+        ));
+    };
+    let agreed = with_accounts(&app, move |app| {
+        let command = kepil_cases::Command::Agree;
+        app.desk.cases.tell(case.id, command, (app.clock)())
+    });
+    let case = agreed.await?.map_err(|error| ours(&error))?;
+    if case.delivery.is_none() {
+        deliver(&app, &case).await.map_err(|error| ours(&error))?;
     }
     let to = format!("/{}/my/complaints/{}", lang.code(), case.id);
     Ok(Redirect::to(&to).into_response())
@@ -277,6 +352,13 @@ pub(super) async fn one(
         p { a href={"/" (lang.code()) "/my/complaints"} { (w.complaints) } }
         h1 { (title) }
         (facts(lang, &case, &system_name(&law, &case.system), today(&app)))
+        @if !case.by.is_empty() { p { (w.filed_by) " " (case.by) } }
+        @if case.awaits {
+            p.said { (w.awaits) }
+            form action={"/" (lang.code()) "/my/complaints/" (case.id) "/agree"} method="post" {
+                button type="submit" { (w.agree) }
+            }
+        }
         @if case.is_overdue(today(&app)) { p.said { (w.overdue) } }
         (decision(&app, lang, &case))
         @if case.decision.is_some() {

@@ -367,7 +367,7 @@ async fn shown(app: &App, index: u64, subject: &str, system: &str) -> Result<(),
 
 const fn refusal_word(w: &Words, refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::Delivered | Refusal::NotDelivered => w.r_not_delivered,
+        Refusal::Delivered | Refusal::NotDelivered | Refusal::NotAgreed => w.r_not_delivered,
         Refusal::Decided => w.r_decided,
         Refusal::NotOpened => w.r_not_opened,
         Refusal::OwnAct => w.r_own,

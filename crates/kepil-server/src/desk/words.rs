@@ -40,6 +40,11 @@ words! {
     told: "The notice of this decision was delivered to you on", "Уведомление о решении доставлено вам", "Шешім туралы хабарлама сізге жеткізілді:";
     go_on_until: "You may go on until (to the higher body or to court, APPC 91-92):", "Обжаловать можно до (вышестоящий орган или суд, АППК, ст. 91-92):", "Шағымдануға болатын соңғы күн (жоғары тұрған орган не сот, ӘРПК 91-92):";
     not_told: "The notice of this decision has not been delivered to you yet, so no clock runs against you.", "Уведомление о решении вам ещё не доставлено, поэтому срок против вас не идёт.", "Шешім туралы хабарлама сізге әлі жеткізілген жоқ, сондықтан мерзім сізге қарсы жүрмейді.";
+    filed_by: "Filed for you by", "За вас подал(а)", "Сіз үшін берген:";
+    awaits: "Somebody filed this for you. From 14 to 16 you act along: it goes to the authority when you agree.", "Это подано за вас. С 14 до 16 лет вы действуете вместе: жалоба уйдёт в орган, когда вы согласитесь.", "Бұл сіз үшін берілді. 14 пен 16 жас аралығында бірге әрекет етесіз: келіскеніңізде органға жіберіледі.";
+    agree: "I agree", "Я согласен", "Келісемін";
+    awaits_child: "It is kept. The child agrees on the own page of complaints; then it goes to the authority.", "Сохранено. Ребёнок соглашается на своей странице жалоб; тогда жалоба уйдёт в орган.", "Сақталды. Бала өзінің шағымдар бетінде келіседі; содан кейін органға жіберіледі.";
+    filed_for: "It is filed and delivered; the person sees it among the own complaints.", "Подано и доставлено; человек видит это среди своих жалоб.", "Берілді және жеткізілді; адам оны өз шағымдарының арасынан көреді.";
     what_you_wrote: "What you wrote", "Что вы написали", "Не жаздыңыз";
     keys_gone: "The keys to this text are gone.", "Ключей к этому тексту больше нет.", "Бұл мәтіннің кілттері жоқ.";
     print_how: "Print this page to keep it on paper: the number is the same.", "Напечатайте страницу, чтобы сохранить её на бумаге: номер тот же.", "Бетті басып шығарып сақтаңыз: нөмірі бірдей.";

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use kepil_identity::id::MandateId;
 use kepil_identity::mandate::{GiveError, Mandate, MandateKind, NotCovered, Right};
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
+use kepil_ledger::payload::PayloadKind;
 use kepil_terms::{Day, Instant, Lang};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -22,11 +23,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The rights that the pages let a representative exercise.
-const RIGHTS: [Right; 1] = [Right::SeeUses];
+const RIGHTS: [Right; 2] = [Right::SeeUses, Right::Complain];
 
 fn right_name(right: Right) -> &'static str {
     match right {
-        Right::Export => "export",
+        Right::Complain => "complain",
         _ => "see_uses",
     }
 }
@@ -244,6 +245,69 @@ pub(crate) async fn end(
     }
 }
 
+/// A power that covers what is asked for.
+#[derive(Debug)]
+pub(crate) struct Acting {
+    /// The power.
+    pub(crate) mandate: Mandate,
+    /// The represented child must agree to this very act.
+    pub(crate) awaits_child: bool,
+}
+
+/// Looks a power up anew: whose it is, whether it lasts, and whether it covers a right.
+pub(crate) async fn acting(
+    app: &Arc<App>,
+    lang: Lang,
+    visitor: &Visitor,
+    id: &str,
+    right: Right,
+) -> Result<Acting, Response> {
+    let (looking, id) = (visitor.clone(), id.to_owned());
+    let found = with_accounts(app, move |app| {
+        let id = MandateId::parse(&id).map_err(|_| NoList::NoMonth)?;
+        let law = app.law.load();
+        let given = app.people.accounts.mandate(id).map_err(|error| {
+            tracing::error!(%error, "a power cannot be read");
+            NoList::NoMonth
+        })?;
+        let mandate = given.or_else(|| law.register.power(id).cloned());
+        let own = looking.account.holder.reference.as_str();
+        // Somebody else's power is as good as none, and says so in the same words.
+        let mandate = mandate.filter(|mandate| mandate.representative == own);
+        let mandate = mandate.ok_or(NoList::NoMonth)?;
+        let person = law.register.record("person", &mandate.represented);
+        let subject = Subject {
+            reference: &mandate.represented,
+            born: person.and_then(|entry| entry.born),
+        };
+        let (account, session) = (&looking.account, &looking.session);
+        let power = Some((&mandate, false));
+        let awaits_child = match standing(account, session, right, subject, power, now_of(app)) {
+            Ok(_) => false,
+            Err(NoStanding::Power(NotCovered::ChildConfirms)) => true,
+            Err(why) => return Err(why.into()),
+        };
+        Ok::<_, NoList>(Acting {
+            mandate,
+            awaits_child,
+        })
+    });
+    match found.await? {
+        Ok(acting) => Ok(acting),
+        Err(NoList::Standing(NoStanding::Power(why))) => {
+            let w = words(lang);
+            let said = match why {
+                NotCovered::OwnAct => w.own_act,
+                _ => w.over,
+            };
+            let body = html! { h1 { (w.powers) } p.said role="alert" { (said) } };
+            let page = frame(app, lang, "/my/powers", w.powers, &body);
+            Err((StatusCode::FORBIDDEN, page).into_response())
+        }
+        Err(why) => Err(uses::refusal(app, lang, &why)),
+    }
+}
+
 /// `GET /{lang}/my/powers/{id}`: the list of the person somebody acts for.
 ///
 /// The power is looked at anew, and the look goes into that person's list before it is shown.
@@ -256,52 +320,9 @@ pub(crate) async fn list(
     if let Err(why) = uses::subject(&app, &visitor) {
         return Ok(uses::refusal(&app, lang, &why.into()));
     }
-    let looking = visitor.clone();
-    let found = with_accounts(&app, move |app| {
-        let id = MandateId::parse(&id).map_err(|_| NoList::NoMonth)?;
-        let law = app.law.load();
-        let given = app.people.accounts.mandate(id).map_err(|error| {
-            tracing::error!(%error, "a power cannot be read");
-            NoList::NoMonth
-        })?;
-        let mandate = given.or_else(|| law.register.power(id).cloned());
-        let own = looking.account.holder.reference.as_str();
-        // Somebody else's power is as good as none, and says so in the same words.
-        let mandate = mandate.filter(|mandate| mandate.representative == own);
-        let mandate = mandate.ok_or(NoList::NoMonth)?;
-        let subject = Subject {
-            reference: &mandate.represented,
-            born: law
-                .register
-                .record("person", &mandate.represented)
-                .and_then(|entry| entry.born),
-        };
-        let (account, session) = (&looking.account, &looking.session);
-        let power = Some((&mandate, false));
-        standing(
-            account,
-            session,
-            Right::SeeUses,
-            subject,
-            power,
-            now_of(app),
-        )?;
-        Ok::<_, NoList>(mandate)
-    });
-    let mandate = match found.await? {
-        Ok(mandate) => mandate,
-        Err(NoList::Standing(NoStanding::Power(why))) => {
-            let w = words(lang);
-            let said = match why {
-                NotCovered::OwnAct => w.own_act,
-                _ => w.over,
-            };
-            let body = html! { h1 { (w.powers) } p.said role="alert" { (said) } };
-            let page = frame(&app, lang, "/my/powers", w.powers, &body);
-            return Ok((StatusCode::FORBIDDEN, page).into_response());
-        }
-        Err(why) => return Ok(uses::refusal(&app, lang, &why)),
-    };
+    let mandate = acting(&app, lang, &visitor, &id, Right::SeeUses)
+        .await?
+        .mandate;
     let subject = format!("person:{}", mandate.represented);
     let by = visitor.account.holder.reference.as_str();
     let power = mandate.id.to_string();
@@ -319,6 +340,13 @@ pub(crate) async fn list(
         p { a href={"/" (lang.code()) "/my/powers"} { (w.powers) } }
         h1 { (w.list_of) " " (mandate.represented) }
         p { (w.look_stays) }
+        @if mandate.rights.contains(&Right::Complain) {
+            p { (w.complain_of) ": "
+                @for entry in list.verified.opened.iter().filter(|entry| entry.payload.kind == PayloadKind::Decision) {
+                    a href={"/" (lang.code()) "/my/powers/" (mandate.id) "/" (entry.index) "/complain"} { (w.entry) " " (entry.index) } " "
+                }
+            }
+        }
         (uses::lines(&law, lang, &list, "", Reading::Other))
     };
     let path = format!("/my/powers/{}", mandate.id);

@@ -221,3 +221,61 @@ fn a_parent_sees_a_childs_list_until_the_child_is_old_enough() {
         assert_eq!(ended.status, 422);
     }
 }
+
+#[test]
+fn a_complaint_for_a_child_of_fourteen_waits_until_the_child_agrees() {
+    for (born, awaits) in [("2013-01-01", false), ("2011-03-01", true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut stage, play) = Stage::with("C04");
+        let power = PowerEntry {
+            id: MandateId::new([7; 16]),
+            kind: MandateKind::Parent,
+            representative: "mother".to_owned(),
+            represented: play.person.clone(),
+            rights: [Right::SeeUses, Right::Complain].into(),
+            from: "2012-01-01".to_owned(),
+            until: "2035-01-01".to_owned(),
+            source: "civil register, birth record 1".to_owned(),
+        };
+        let list = format!("/en/my/powers/{}", power.id);
+        stage.file.powers.push(power);
+        for record in stage
+            .file
+            .records
+            .iter_mut()
+            .filter(|r| r.id == play.person)
+        {
+            record.born = Some(born.to_owned());
+        }
+        let node = Node::start(dir.path(), &stage, &play);
+        let used = index(&node.play(&stage, &play));
+        node.publish();
+        let mut mother = signed_in(&node, "citizen", "mother");
+        let path = format!("{list}/{used}/complain");
+        assert!(mother.get(&list).text().contains(&path));
+        assert_eq!(mother.get(&path).status, 200);
+        assert_eq!(mother.get(&format!("{list}/9999/complain")).status, 404);
+        let short = mother.post(&path, &[("text", "short")]);
+        assert_eq!(short.status, 422);
+        let filed = mother.post(&path, &[("text", "We never dealt with the police.")]);
+        assert_eq!(filed.status, 200, "{}", filed.text());
+        let waits = filed.text().contains("The child agrees");
+        assert_eq!(waits, awaits, "{}", filed.text());
+
+        let mut child = signed_in(&node, "citizen", &play.person);
+        let cases = child.get("/en/my/complaints").text();
+        let rest = cases.split("/en/my/complaints/").nth(1).unwrap();
+        let own = format!("/en/my/complaints/{}", rest.get(..16).unwrap());
+        let page = child.get(&own).text();
+        assert!(page.contains("mother"), "{page}");
+        assert_eq!(page.contains("Not delivered yet"), awaits, "{page}");
+        // Nobody else can agree for the child.
+        let other = mother.post(&format!("{own}/agree"), &[]);
+        assert_eq!(other.status, 404);
+        if awaits {
+            place(&child.post(&format!("{own}/agree"), &[]));
+            let page = child.get(&own).text();
+            assert!(page.contains("Proof of delivery"), "{page}");
+        }
+    }
+}

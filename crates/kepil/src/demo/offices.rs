@@ -119,7 +119,7 @@ pub fn enter_all(file: &mut RegisterFile, gate: &Gate) -> Result<(), Failure> {
         kind: MandateKind::Parent,
         representative: TAXPAYER.to_owned(),
         represented: CHILD.to_owned(),
-        rights: [Right::SeeUses].into(),
+        rights: [Right::SeeUses, Right::Complain].into(),
         from: "2016-05-01".to_owned(),
         until: "2034-04-30".to_owned(),
         source: "civil register (invented), birth record 1".to_owned(),
@@ -142,6 +142,7 @@ pub fn holders() -> Vec<Holder> {
         holder(Role::Citizen, TAXPAYER),
         holder(Role::Official, "tax-official-1"),
         holder(Role::Official, "centre-official-1"),
+        holder(Role::Operator, "operator-1"),
         holder(Role::Supervisor, "supervisor-1"),
         holder(Role::Supervisor, "supervisor-2"),
     ]
