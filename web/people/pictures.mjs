@@ -1,11 +1,12 @@
 // Makes the pictures of the guides: walks the journeys of the demonstration and writes what is
-// seen to docs/src/pictures. KEPIL=… node pictures.mjs
+// seen to docs/src/pictures, or to the folder $PICTURES. KEPIL=… node pictures.mjs
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { comeIn, startBrowser, startNode } from "./node.mjs";
 import { small } from "./png.mjs";
 
-const folder = fileURLToPath(new URL("../../docs/src/pictures/", import.meta.url));
+const kept = fileURLToPath(new URL("../../docs/src/pictures/", import.meta.url));
+const folder = process.env.PICTURES ? `${process.env.PICTURES}/` : kept;
 const WIDTH = 1100;
 const MOST_BYTES = 90_000;
 
