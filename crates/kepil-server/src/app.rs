@@ -143,7 +143,7 @@ pub struct App {
     pub reliance: Mutex<HashMap<String, Reliance>>,
     /// The month everybody was enrolled in last, and the registers that named them.
     pub enrolled: Mutex<Option<(Period, Arc<Law>)>>,
-    /// Uses and outcomes by month of Kazakhstan (such as 202611), with asking systems.
+    /// Uses and outcomes by month of the ledger (such as 202611), with asking systems.
     pub growth: Mutex<Growth>,
     /// Whose signatures were verified already.
     pub trust: Trust,
@@ -297,12 +297,9 @@ impl App {
     }
 
     fn grow(&self, leaf: &Leaf, payload: &Payload) {
-        let ms = i64::try_from(payload.at_ms).unwrap_or(i64::MAX);
-        let month: String = Instant::from_ms(ms).kz_day().to_string();
-        let month = month.replace('-', "");
-        let month = month.get(..6).and_then(|text| text.parse().ok());
+        let month = Period::of_ms(payload.at_ms).number();
         let mut growth = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
-        *growth.months.entry(month.unwrap_or_default()).or_default() += 1;
+        *growth.months.entry(month).or_default() += 1;
         if payload.kind == PayloadKind::Decision && matches!(leaf, Leaf::Access(_)) {
             if let Some(count) = growth.systems.get_mut(&payload.system) {
                 *count += 1;
