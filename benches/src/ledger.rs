@@ -16,6 +16,7 @@ mod progress;
 mod proofs;
 mod random;
 mod scratch;
+mod timed;
 mod times;
 
 use crate::fault::Fault;

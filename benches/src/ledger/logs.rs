@@ -1,6 +1,7 @@
 //! Logs to measure: opened as a node opens them, checked and removed afterwards.
 
 use crate::fault::{Fault, during, fault};
+use crate::ledger::timed::TimedDisk;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::KeyName;
 use kepil_ledger::period::Period;
@@ -112,6 +113,17 @@ impl Bench {
     /// When it cannot be opened.
     pub fn open(folder: PathBuf) -> Result<Self, Fault> {
         Self::with(folder, options()?)
+    }
+
+    /// Opens a new log whose writes are timed.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn timed(folder: PathBuf) -> Result<(Self, Arc<TimedDisk>), Fault> {
+        let mut options = options()?;
+        let disk = Arc::new(TimedDisk::default());
+        options.disk = disk.clone();
+        Ok((Self::with(folder, options)?, disk))
     }
 
     /// Opens a new log with a book; `checkpoint` is the time between checkpoints.

@@ -1,23 +1,22 @@
 //! Accounts: their events, and which account is whose.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::MutexGuard;
 
 use kepil_identity::account::{Account, Command, Dated, Event};
 use kepil_identity::factor::Factor;
 use kepil_identity::holder::Holder;
 use kepil_identity::id::AccountId;
+use kepil_sqlite::{Database, Schema};
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params,
 };
 
 use crate::error::{CreateError, StoreError, TellError};
 
-/// Version of the tables.
-const VERSION: i64 = 1;
-
-const TABLES: &str = "
+const SCHEMA: Schema = Schema {
+    version: 1,
+    tables: "
 CREATE TABLE event(
   seq INTEGER PRIMARY KEY,
   account BLOB NOT NULL,
@@ -56,12 +55,13 @@ CREATE TABLE once(
   until_ms INTEGER NOT NULL,
   body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-";
+",
+};
 
 /// The accounts of a node.
 #[derive(Debug)]
 pub struct Accounts {
-    connection: Mutex<Connection>,
+    database: Database,
 }
 
 impl Accounts {
@@ -70,7 +70,8 @@ impl Accounts {
     /// # Errors
     /// When it cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::begin(Connection::open(path)?)
+        let database = Database::open(path, SCHEMA)?;
+        Ok(Self { database })
     }
 
     /// Accounts that end with the process, for tests.
@@ -78,34 +79,8 @@ impl Accounts {
     /// # Errors
     /// When there is no memory for them.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::begin(Connection::open_in_memory()?)
-    }
-
-    fn begin(mut connection: Connection) -> Result<Self, StoreError> {
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // What a person was told is kept stays kept.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "secure_delete", "ON")?;
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0 => {
-                tx.execute_batch(TABLES)?;
-                tx.pragma_update(None, "user_version", VERSION)?;
-            }
-            VERSION => {}
-            found => {
-                return Err(StoreError::Version {
-                    found,
-                    known: VERSION,
-                });
-            }
-        }
-        tx.commit()?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
+        let database = Database::in_memory(SCHEMA)?;
+        Ok(Self { database })
     }
 
     /// Copies the accounts of a node, running or not, into a new file.
@@ -113,17 +88,11 @@ impl Accounts {
     /// # Errors
     /// When they cannot be read, or the new file is there already or cannot be written.
     pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-        let connection = Connection::open(from)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        // As SQLite sees them at one moment, with what still stands in its journal.
-        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-        Ok(())
+        Ok(kepil_sqlite::copy(from, to)?)
     }
 
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.database.connection()
     }
 
     /// Opens an account.

@@ -20,14 +20,9 @@ pub enum StoreError {
     /// The events of an account do not begin with its opening.
     #[error("reading an account: its events do not begin with its opening")]
     NoOpening,
-    /// The file was made by a later version of this program.
-    #[error("opening the accounts: the file has version {found}, this program knows {known}")]
-    Version {
-        /// Of the file.
-        found: i64,
-        /// Of the program.
-        known: i64,
-    },
+    /// The file cannot be opened.
+    #[error("opening the accounts")]
+    Open(#[from] kepil_sqlite::OpenError),
 }
 
 /// Why an account was not opened.

@@ -1,19 +1,18 @@
 //! Cases in SQLite: their events, and what they are found by.
 
+use kepil_sqlite::{Database, Schema};
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params,
 };
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::MutexGuard;
 
 use crate::case::{Case, CaseKind, Command, Dated, Event, Refusal};
 use crate::id::CaseId;
 
-/// Version of the tables.
-const VERSION: i64 = 1;
-
-const TABLES: &str = "
+const SCHEMA: Schema = Schema {
+    version: 1,
+    tables: "
 CREATE TABLE event(
   seq INTEGER PRIMARY KEY,
   id BLOB NOT NULL,
@@ -31,7 +30,8 @@ CREATE TABLE one(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX one_of_subject ON one(subject);
 CREATE INDEX one_open ON one(is_open, kind);
-";
+",
+};
 
 /// The file failed, or holds what it must not.
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +45,9 @@ pub enum StoreError {
     /// The events of a case do not begin with its filing.
     #[error("reading a case: its events do not begin with its filing")]
     NoFiling,
-    /// The file was made by a later version of this program.
-    #[error("opening the cases: the file has version {found}, this program knows {known}")]
-    Version {
-        /// Of the file.
-        found: i64,
-        /// Of the program.
-        known: i64,
-    },
+    /// The file cannot be opened.
+    #[error("opening the cases")]
+    Open(#[from] kepil_sqlite::OpenError),
 }
 
 /// Why a case did not do what was asked.
@@ -78,7 +73,7 @@ impl From<rusqlite::Error> for TellError {
 /// The cases of a node.
 #[derive(Debug)]
 pub struct Cases {
-    connection: Mutex<Connection>,
+    database: Database,
 }
 
 impl Cases {
@@ -87,30 +82,8 @@ impl Cases {
     /// # Errors
     /// When it cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "secure_delete", "ON")?;
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0 => {
-                tx.execute_batch(TABLES)?;
-                tx.pragma_update(None, "user_version", VERSION)?;
-            }
-            VERSION => {}
-            found => {
-                return Err(StoreError::Version {
-                    found,
-                    known: VERSION,
-                });
-            }
-        }
-        tx.commit()?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
+        let database = Database::open(path, SCHEMA)?;
+        Ok(Self { database })
     }
 
     /// Copies the cases of a node, running or not, into a new file.
@@ -118,16 +91,11 @@ impl Cases {
     /// # Errors
     /// When they cannot be read, or the new file is there already or cannot be written.
     pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-        let connection = Connection::open(from)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-        Ok(())
+        Ok(kepil_sqlite::copy(from, to)?)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.database.connection()
     }
 
     /// Files a case under a name that no other case has; a second filing under it gives the first

@@ -19,6 +19,7 @@ use kepil_store::log::{
     Reader, Ticket,
 };
 use kepil_store::source::DirSource;
+use tokio::sync::watch;
 
 use crate::booking::{BOOKING_ROW, KeyBooker, RowPlace};
 use crate::error::ChronicleError;
@@ -59,6 +60,7 @@ pub struct Chronicle {
     log: Mutex<Option<Log>>,
     pub(crate) appender: Appender,
     pub(crate) reader: Reader,
+    published: watch::Receiver<u64>,
     pub(crate) book: BookReader,
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) booker: Arc<KeyBooker>,
@@ -107,6 +109,7 @@ impl Chronicle {
             appender: log.appender(),
             reader: log.reader(),
             book,
+            published: log.published(),
             log: Mutex::new(Some(log)),
             keys: settings.keys,
             booker,
@@ -178,6 +181,12 @@ impl Chronicle {
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.log().as_ref().map(Log::head)
+    }
+
+    /// The size of the published tree, for whoever waits for it.
+    #[must_use]
+    pub fn published(&self) -> watch::Receiver<u64> {
+        self.published.clone()
     }
 
     /// Whether entries are taken and published; `None` once it is closed.

@@ -1,6 +1,7 @@
 //! Records: what auditors and the person see of an entry, off the log.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ed25519_dalek::Signer as _;
 
@@ -209,11 +210,39 @@ impl Record {
     }
 }
 
+/// Something that holds an Ed25519 key and signs with it as RFC 8032 says: a library, a module.
+pub trait Ed25519: fmt::Debug + Send + Sync {
+    /// The 32 bytes of the public key.
+    fn public(&self) -> [u8; 32];
+
+    /// The 64 bytes of the signature of a message: always the same for the same message.
+    fn sign(&self, message: &[u8]) -> [u8; 64];
+}
+
+/// The key of a seed, in this process, by portable code.
+struct Seeded(ed25519_dalek::SigningKey);
+
+impl Ed25519 for Seeded {
+    fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for Seeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seeded").finish_non_exhaustive()
+    }
+}
+
 /// A gate's secret key.
 #[derive(Clone)]
 pub struct GateSigner {
-    id: u32,
-    key: ed25519_dalek::SigningKey,
+    public: GateKey,
+    key: Arc<dyn Ed25519>,
 }
 
 /// A gate's public key.
@@ -228,32 +257,41 @@ impl GateSigner {
     #[must_use]
     pub fn from_seed(id: u32, seed: &[u8; 32]) -> Self {
         let key = ed25519_dalek::SigningKey::from_bytes(seed);
-        Self { id, key }
+        let public = GateKey {
+            id,
+            key: key.verifying_key(),
+        };
+        let key = Arc::new(Seeded(key));
+        Self { public, key }
+    }
+
+    /// Makes a signer of a key that something else holds, `None` if its public key is not sound.
+    #[must_use]
+    pub fn new(id: u32, key: Arc<dyn Ed25519>) -> Option<Self> {
+        let public = GateKey::new(id, &key.public())?;
+        Some(Self { public, key })
     }
 
     /// Id of the gate.
     #[must_use]
     pub const fn id(&self) -> u32 {
-        self.id
+        self.public.id
     }
 
     /// The public key.
     #[must_use]
-    pub fn public(&self) -> GateKey {
-        GateKey {
-            id: self.id,
-            key: self.key.verifying_key(),
-        }
+    pub const fn public(&self) -> GateKey {
+        self.public
     }
 
     /// Signs what a record says; the gate in it is this one.
     #[must_use]
     pub fn sign(&self, facts: Facts) -> Record {
         let facts = Facts {
-            gate: self.id,
+            gate: self.id(),
             ..facts
         };
-        let signature = self.key.sign(&facts.signed_bytes()).to_bytes();
+        let signature = self.key.sign(&facts.signed_bytes());
         Record { facts, signature }
     }
 }
@@ -261,7 +299,7 @@ impl GateSigner {
 impl fmt::Debug for GateSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GateSigner")
-            .field("id", &self.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }

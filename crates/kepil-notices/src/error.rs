@@ -25,14 +25,9 @@ pub enum StoreError {
         /// The word.
         word: String,
     },
-    /// The file was made by a later version of this program.
-    #[error("opening the notices: the file has version {found}, this program knows {known}")]
-    Version {
-        /// Of the file.
-        found: i64,
-        /// Of the program.
-        known: i64,
-    },
+    /// The file cannot be opened.
+    #[error("opening the notices")]
+    Open(#[from] kepil_sqlite::OpenError),
 }
 
 /// Why a notice was not queued.

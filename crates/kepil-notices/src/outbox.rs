@@ -4,17 +4,16 @@ use crate::delivery::{Channel, Delivery, Outcome, Proof, State, Turn};
 use crate::error::{QueueError, StoreError};
 use crate::id::NoticeId;
 use crate::notice::{About, Kind, Notice};
+use kepil_sqlite::{Database, Schema};
 use kepil_terms::Lang;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::MutexGuard;
 
-/// Version of the tables.
-const VERSION: i64 = 1;
-
-const TABLES: &str = "
+const SCHEMA: Schema = Schema {
+    version: 1,
+    tables: "
 CREATE TABLE notice(
   id BLOB PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
@@ -57,7 +56,8 @@ CREATE TABLE asked(
   at_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX asked_by_person ON asked(person, at_ms);
-";
+",
+};
 
 /// A notice to be queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub struct Due {
 /// The notices of a node.
 #[derive(Debug)]
 pub struct Outbox {
-    connection: Mutex<Connection>,
+    database: Database,
 }
 
 impl Outbox {
@@ -91,7 +91,8 @@ impl Outbox {
     /// # Errors
     /// When it cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::begin_with(Connection::open(path)?)
+        let database = Database::open(path, SCHEMA)?;
+        Ok(Self { database })
     }
 
     /// Notices that end with the process, for tests.
@@ -99,34 +100,8 @@ impl Outbox {
     /// # Errors
     /// When there is no memory for them.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::begin_with(Connection::open_in_memory()?)
-    }
-
-    fn begin_with(mut connection: Connection) -> Result<Self, StoreError> {
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // What was delivered stays delivered: legal time runs from it.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "secure_delete", "ON")?;
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0 => {
-                tx.execute_batch(TABLES)?;
-                tx.pragma_update(None, "user_version", VERSION)?;
-            }
-            VERSION => {}
-            found => {
-                return Err(StoreError::Version {
-                    found,
-                    known: VERSION,
-                });
-            }
-        }
-        tx.commit()?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
+        let database = Database::in_memory(SCHEMA)?;
+        Ok(Self { database })
     }
 
     /// Copies the notices of a node, running or not, into a new file.
@@ -134,17 +109,11 @@ impl Outbox {
     /// # Errors
     /// When they cannot be read, or the new file is there already or cannot be written.
     pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-        let connection = Connection::open(from)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        // As SQLite sees them at one moment, with what still stands in its journal.
-        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-        Ok(())
+        Ok(kepil_sqlite::copy(from, to)?)
     }
 
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.database.connection()
     }
 
     /// Queues a notice: into the own space, and by every way the person has chosen. Gives its id,

@@ -54,7 +54,7 @@ pub(crate) async fn records(
         .ok_or_else(|| Problem::bad_request("there is no such bundle"))?;
     let end = first + u64::from(width);
     // Up to what is signed: an auditor of the quorum reads it before it is published.
-    if end > app.ledger.quorum.signed().max(app.ledger.published()) {
+    if end > app.ledger.signed().max(app.ledger.published()) {
         return Err(Problem::not_found("the log has not signed this far"));
     }
     let chronicle = Arc::clone(&app.ledger.chronicle);

@@ -17,6 +17,7 @@ pub(crate) use review::state as review_state;
 
 use crate::app::{App, Law};
 use crate::config::Config;
+use crate::people::opened;
 use crate::people::visitor::from_here;
 use crate::serve::ServeError;
 use axum::Router;
@@ -24,12 +25,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use kepil_cases::{Cases, Limits, Look, Watch};
 use kepil_ledger::entry::Leaf;
-use kepil_ledger::error::in_one_line;
 use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::record::DecisionCode;
 use kepil_terms::Instant;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -113,17 +112,7 @@ impl Desk {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(config: &Config) -> Result<Self, ServeError> {
-        let path = config.data_dir.join("cases.db");
-        let made = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path);
-        made.map_err(|e| ServeError::Environment(format!("preparing {}: {e}", path.display())))?;
-        let cases = Cases::open(&path).map_err(|e| {
-            ServeError::Environment(format!("{}: {}", path.display(), in_one_line(&e)))
-        })?;
+        let cases = opened(config, "cases.db", Cases::open)?;
         let limits = Limits {
             persons: config.desk.flag_persons,
             night: config.desk.flag_night,

@@ -11,8 +11,8 @@ use kepil_store::log::Endorser;
 use kepil_store::source::DirSource;
 use kepil_witness::{ClientError, Witness, WitnessClient};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::watch;
 
 /// Wall time in Unix seconds.
 pub type Seconds = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -23,7 +23,7 @@ pub struct Quorum {
     local: Option<Arc<Witness>>,
     remote: Vec<Remote>,
     now: Seconds,
-    signed: AtomicU64,
+    signed: watch::Sender<u64>,
     /// Who did not sign the last checkpoint, and since when.
     away: Mutex<Vec<Away>>,
     /// The key the log changes over to, which signs beside the present one.
@@ -73,7 +73,7 @@ impl Quorum {
             local,
             remote: remote.collect(),
             now,
-            signed: AtomicU64::new(0),
+            signed: watch::Sender::new(0),
             away: Mutex::default(),
             next: RwLock::default(),
         }
@@ -81,8 +81,8 @@ impl Quorum {
 
     /// Size of the newest tree the log has signed, published or not.
     #[must_use]
-    pub fn signed(&self) -> u64 {
-        self.signed.load(Ordering::Acquire)
+    pub fn signed(&self) -> watch::Receiver<u64> {
+        self.signed.subscribe()
     }
 
     /// The key the log changes over to.
@@ -198,8 +198,12 @@ impl Endorser for Quorum {
             let line = next.signer.sign(plain.note().text());
             append(&mut plain, vec![line])?;
         }
-        self.signed
-            .fetch_max(plain.unverified().size, Ordering::AcqRel);
+        let size = plain.unverified().size;
+        self.signed.send_if_modified(|signed| {
+            let is_newer = *signed < size;
+            *signed = size.max(*signed);
+            is_newer
+        });
         let mut whole = plain.clone();
         let mut away = Vec::new();
         let before = self.away();

@@ -2,7 +2,8 @@
 
 use crate::app::{App, Clock};
 use crate::config::Config;
-use crate::endorse::{Quorum, own_policy, size_of};
+use crate::endorse::{Quorum, own_policy};
+use crate::gatekey;
 use crate::problem::Problem;
 use crate::rotation;
 use crate::serve::ServeError;
@@ -16,7 +17,7 @@ use kepil_ledger::anchor::{Anchor, policy_hash};
 use kepil_ledger::note::{KeyName, Signer, VerifyingKey};
 use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::policy::Policy;
-use kepil_ledger::record::{DecisionCode, GateSigner, RecordKind};
+use kepil_ledger::record::{DecisionCode, RecordKind};
 use kepil_store::keys::KeyFile;
 use kepil_store::log::Options;
 use kepil_witness::{Witness, WitnessClient};
@@ -35,8 +36,10 @@ const WITNESS_PATIENCE: Duration = Duration::from_secs(5);
 /// How long an answer waits for its checkpoint before it is refused.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a waiting answer looks, and how often the work behind the node is done.
-const GLANCE: Duration = Duration::from_millis(5);
+/// How long a waiting answer waits for the next checkpoint before it asks for one again.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// How often the work behind the node is done.
 const ROUND: Duration = Duration::from_millis(500);
 
 /// The ledger of a node.
@@ -168,7 +171,7 @@ pub fn open_chronicle(config: &Config, clock: &Clock) -> Result<Chronicle, Serve
         folder: folder(config),
         log,
         keys,
-        gate: GateSigner::from_seed(GATE, gate_key.seed()),
+        gate: gatekey::signer(GATE, gate_key.seed()),
         random: random(),
     })
     .map_err(failed)
@@ -253,7 +256,7 @@ impl Ledger {
         let mut log = Options::new(origin, *log_key.seed(), Arc::clone(clock));
         log.checkpoint_interval = Duration::from_millis(config.ledger.checkpoint_ms);
         log.endorser = Some(quorum.clone());
-        let gate = GateSigner::from_seed(GATE, gate_key.seed());
+        let gate = gatekey::signer(GATE, gate_key.seed());
         let public = gate.public();
         let chronicle = Chronicle::open(Settings {
             folder: config.data_dir.join("ledger"),
@@ -307,12 +310,16 @@ impl Ledger {
         })
     }
 
+    /// Size of the newest tree the log has signed, published or not.
+    #[must_use]
+    pub fn signed(&self) -> u64 {
+        *self.quorum.signed().borrow()
+    }
+
     /// Size of the published tree.
     #[must_use]
     pub fn published(&self) -> u64 {
-        let head = self.chronicle.head();
-        head.and_then(|head| head.checkpoint)
-            .map_or(0, |text| size_of(&text))
+        *self.chronicle.published().borrow()
     }
 
     /// Waits until an entry may be relied on as far as asked for.
@@ -320,20 +327,21 @@ impl Ledger {
     /// # Errors
     /// When that takes too long: the entry stands, and nothing is released.
     pub async fn wait(&self, index: u64, release: Release) -> Result<(), Problem> {
-        let is_there = || match release {
-            Release::Durable => true,
-            Release::Included => self.quorum.signed() > index,
-            Release::Witnessed => self.published() > index,
+        let mut size = match release {
+            Release::Durable => return Ok(()),
+            Release::Included => self.quorum.signed(),
+            Release::Witnessed => self.chronicle.published(),
         };
         let deadline = tokio::time::Instant::now() + RELEASE_PATIENCE;
-        while !is_there() {
+        while *size.borrow_and_update() <= index {
             self.chronicle.hurry();
             if tokio::time::Instant::now() > deadline {
                 return Err(Problem::unrecordable(
                     "the decision is recorded, but the witnesses this use needs do not answer; nothing was released; try again later",
                 ));
             }
-            tokio::time::sleep(GLANCE).await;
+            // Whatever it says, asked for again after a while: a log that closes says nothing.
+            let _ = tokio::time::timeout(GLANCE, size.changed()).await;
         }
         Ok(())
     }

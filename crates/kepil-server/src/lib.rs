@@ -15,6 +15,7 @@ pub mod desk;
 pub mod door;
 pub mod endorse;
 pub mod evaluate;
+mod gatekey;
 pub mod json;
 pub mod ledger;
 pub mod metrics;

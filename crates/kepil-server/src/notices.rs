@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::config::{Config, NoticesConfig};
 use crate::metrics::DeliveryLabel;
-use crate::people::private;
+use crate::people::opened;
 use crate::serve::ServeError;
 use kepil_ledger::error::in_one_line;
 use kepil_notices::{
@@ -96,10 +96,7 @@ impl Notices {
     /// # Errors
     /// When the file cannot be opened or the configuration cannot work.
     pub fn open(config: &Config) -> Result<Self, ServeError> {
-        let path = private(config, "notices.db")?;
-        let outbox = Outbox::open(&path).map_err(|e| {
-            ServeError::Environment(format!("{}: {}", path.display(), in_one_line(&e)))
-        })?;
+        let outbox = opened(config, "notices.db", Outbox::open)?;
         let mut ways: Vec<(Channel, Arc<dyn Sender>)> = Vec::new();
         if let Some(smtp) = mail(&config.notices, &config.public_url)? {
             ways.push((Channel::Email, Arc::new(Said(smtp))));

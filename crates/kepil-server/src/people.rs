@@ -36,8 +36,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use kepil_accounts::Accounts;
 use kepil_ledger::error::in_one_line;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Everything a node holds for its people.
@@ -64,10 +63,7 @@ impl People {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(config: &Config) -> Result<Self, ServeError> {
-        let path = private(config, "accounts.db")?;
-        let accounts = Accounts::open(&path).map_err(|e| {
-            ServeError::Environment(format!("{}: {}", path.display(), in_one_line(&e)))
-        })?;
+        let accounts = opened(config, "accounts.db", Accounts::open)?;
         Ok(Self {
             accounts,
             notices: Notices::open(config)?,
@@ -80,17 +76,15 @@ impl People {
     }
 }
 
-/// The place of a file in the data folder that nobody else may read; it is made if it is not there.
-pub(crate) fn private(config: &Config, name: &str) -> Result<PathBuf, ServeError> {
+/// Opens a database of the data folder, or makes it.
+pub(crate) fn opened<T, E: std::error::Error + 'static>(
+    config: &Config,
+    name: &str,
+    open: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, ServeError> {
     let path = config.data_dir.join(name);
-    let made = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path);
-    made.map_err(|e| ServeError::Environment(format!("preparing {}: {e}", path.display())))?;
-    Ok(path)
+    open(&path)
+        .map_err(|e| ServeError::Environment(format!("{}: {}", path.display(), in_one_line(&e))))
 }
 
 /// The pages.

@@ -63,6 +63,7 @@ use kepil_ledger::hash::{self, Hash};
 use kepil_ledger::note::{KeyName, Signer, VerifyingKey};
 use kepil_ledger::period::Period;
 use kepil_ledger::receipt::{self, Receipt};
+use tokio::sync::watch;
 
 use crate::disk::{BLOCK_BYTES, DirectDisk, Disk};
 use crate::draft::Booker;
@@ -359,6 +360,12 @@ impl Log {
     #[must_use]
     pub fn head(&self) -> Head {
         self.shared.head()
+    }
+
+    /// The size of the published tree, for whoever waits for it.
+    #[must_use]
+    pub fn published(&self) -> watch::Receiver<u64> {
+        self.shared.published()
     }
 
     /// Whether the log takes entries and publishes them.

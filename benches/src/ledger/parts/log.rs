@@ -8,6 +8,7 @@ use crate::ledger::disk::Disk;
 use crate::ledger::logs::{Bench, callers};
 use crate::ledger::open::{self, Plan};
 use crate::ledger::random::draft;
+use crate::ledger::timed::Waits;
 use crate::report::{Goal, figure, shown};
 
 /// Entries offered a second.
@@ -34,7 +35,7 @@ impl Run {
             per_s: OFFERED,
             seconds: self.effort.seconds,
         };
-        let (outcome, disk) = self.open_loop(plan)?;
+        let (outcome, disk, waits) = self.open_loop(plan)?;
         let state = self.looked("disk, open loop", &disk);
         let offered = shown(rate(plan));
         self.figures.push(
@@ -48,6 +49,22 @@ impl Run {
         );
         let acks = of_acks("ack_", &outcome.ack, state, Some(LONGEST_MS));
         self.figures.extend(acks);
+        let writes = [
+            (
+                "p99_ms",
+                "  the disk by itself, a write of the log, p99, ms",
+                waits.spread.p99,
+            ),
+            ("max_ms", "  longest, ms", waits.spread.max),
+            (
+                "stalled_s",
+                "  seconds in writes of 10 ms or more",
+                waits.stalled_s,
+            ),
+        ];
+        let writes =
+            writes.map(|(name, what, value)| figure(format!("disk_write_{name}"), what, value));
+        self.figures.extend(writes);
         self.figures.push(figure(
             "disk_syncs_per_s",
             "  synced 4 KiB writes a second, one after the other, before",
@@ -57,27 +74,31 @@ impl Run {
     }
 
     /// Runs an open loop on a new log and checks that everything stands in it.
-    pub(super) fn open_loop(&self, plan: Plan) -> Result<(open::Outcome, Disk), Fault> {
+    pub(super) fn open_loop(&self, plan: Plan) -> Result<(open::Outcome, Disk, Waits), Fault> {
         self.progress.step(format!(
             "log: {} entries a second for {} s, open loop",
             plan.per_s, plan.seconds
         ));
-        let bench = Bench::open(self.scratch.fresh())?;
+        let (bench, timed) = Bench::timed(self.scratch.fresh())?;
         let (outcome, disk) = self.rest.beside(self.scratch.path(), || {
+            timed.begin();
             let (callers, appender) = (callers()?, bench.log.appender());
             open::drive(&callers, &appender, plan, draft, |_, _| {})
         })?;
+        let waits = timed.waits();
         self.progress.found(format!(
-            "{} a second, p50 {} p99 {} max {} ms; disk {}",
+            "{} a second, p50 {} p99 {} max {} ms; writes p99 {} max {} ms; disk {}",
             shown(outcome.per_s),
             shown(outcome.ack.p50),
             shown(outcome.ack.p99),
             shown(outcome.ack.max),
+            shown(waits.spread.p99),
+            shown(waits.spread.max),
             disk.said()
         ));
         self.progress.step("checking the log");
         bench.finish(plan.arrivals())?;
-        Ok((outcome, disk))
+        Ok((outcome, disk, waits))
     }
 
     /// Writers wait for their entries.

@@ -98,7 +98,7 @@ impl Run {
             per_s: OFFERED,
             seconds: self.effort.seconds.div_ceil(2),
         };
-        let (ours, our_disk) = self.open_loop(plan)?;
+        let (ours, our_disk, _) = self.open_loop(plan)?;
         self.progress.step(format!(
             "PostgreSQL: {} rows a second for {} s, open loop",
             plan.per_s, plan.seconds

@@ -12,6 +12,7 @@ use kepil_identity::id::{AccountId, FactorId, MandateId, SessionId};
 use kepil_identity::level::Level;
 use kepil_identity::mandate::{Mandate, MandateKind, Right};
 use kepil_identity::session::{Limits, Session, hash};
+use kepil_sqlite::OpenError;
 
 const NOW: u64 = 1_795_000_000_000;
 
@@ -311,7 +312,10 @@ fn a_file_of_a_later_version_is_refused() {
     file.pragma_update(None, "user_version", 99).unwrap();
     drop(file);
     let error = Accounts::open(&path).unwrap_err();
-    assert!(matches!(error, StoreError::Version { found: 99, .. }));
+    assert!(matches!(
+        error,
+        StoreError::Open(OpenError::Version { found: 99, .. })
+    ));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::support::{NOW, PERSON, choose, id, new, open};
 use kepil_notices::{
     About, Channel, Kind, New, Outbox, Outcome, Proof, QueueError, State, StoreError, delivered,
 };
+use kepil_sqlite::OpenError;
 
 #[test]
 fn a_notice_is_queued_once_by_its_key_and_outlives_the_process() {
@@ -111,7 +112,7 @@ fn a_file_of_a_later_version_and_strange_words_are_refused() {
     raw.pragma_update(None, "user_version", 9).unwrap();
     assert!(matches!(
         Outbox::open(&path),
-        Err(StoreError::Version { found: 9, .. })
+        Err(StoreError::Open(OpenError::Version { found: 9, .. }))
     ));
 }
 

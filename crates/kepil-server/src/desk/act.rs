@@ -64,6 +64,7 @@ pub(super) fn today(app: &App) -> Day {
 }
 
 /// What a person did about a use, as an event in the list of whom it is about.
+#[derive(Default)]
 pub(super) struct Done<'a> {
     pub(super) subject: &'a str,
     /// The use, if it is about one.
@@ -132,13 +133,11 @@ pub(crate) async fn seen_by_representative(
 ) -> Result<(), ChronicleError> {
     let done = Done {
         subject,
-        entry: None,
-        system: "",
         purpose: "rights_exercise",
         by,
         outcome: super::SEEN,
         words: &format!("power {mandate}"),
-        digest: Vec::new(),
+        ..Done::default()
     };
     record(app, done).await.map(|_| ())
 }
@@ -151,13 +150,10 @@ pub(crate) async fn identity_released(
 ) -> Result<(), ChronicleError> {
     let done = Done {
         subject,
-        entry: None,
-        system: "",
         purpose: "authentication",
-        by: "",
         outcome: super::RELEASED,
         words: said,
-        digest: Vec::new(),
+        ..Done::default()
     };
     record(app, done).await.map(|_| ())
 }
@@ -166,13 +162,10 @@ pub(crate) async fn identity_released(
 pub(super) async fn assisted(app: &App, subject: &str, by: &str) -> Result<(), ChronicleError> {
     let done = Done {
         subject,
-        entry: None,
-        system: "",
         purpose: "rights_exercise",
         by,
         outcome: super::ASSISTED,
-        words: "",
-        digest: Vec::new(),
+        ..Done::default()
     };
     record(app, done).await.map(|_| ())
 }

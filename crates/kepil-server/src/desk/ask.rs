@@ -310,10 +310,8 @@ pub(super) async fn check(
     admit(&app, lang, &visitor, Role::Official, w.desk)?;
     let law = app.law.load_full();
     let official = visitor.account.holder.reference.clone();
-    let (mandate, system) = match mandate(&app, &law, w, &official, &typed) {
-        Ok(found) => found,
-        Err(why) => return Ok(said(&app, lang, StatusCode::FORBIDDEN, w.desk, why)),
-    };
+    let (mandate, system) = mandate(&app, &law, w, &official, &typed)
+        .map_err(|why| said(&app, lang, StatusCode::FORBIDDEN, w.desk, why))?;
     let again = |wrong: &str| {
         let body = html! { h1 { (w.desk) } (ask_form(&app, &law, lang, &typed, Some(wrong))) };
         let page = frame(&app, lang, "/desk", w.desk, &body);
@@ -399,10 +397,8 @@ pub(super) async fn send(
     admit(&app, lang, &visitor, Role::Official, w.desk)?;
     let law = app.law.load_full();
     let official = visitor.account.holder.reference.clone();
-    let (mandate, system) = match mandate(&app, &law, w, &official, &typed) {
-        Ok(found) => found,
-        Err(why) => return Ok(said(&app, lang, StatusCode::FORBIDDEN, w.desk, why)),
-    };
+    let (mandate, system) = mandate(&app, &law, w, &official, &typed)
+        .map_err(|why| said(&app, lang, StatusCode::FORBIDDEN, w.desk, why))?;
     let place = field(&typed, "ticket").to_owned();
     let taken = with_accounts(&app, move |app| {
         let accounts = &app.people.accounts;

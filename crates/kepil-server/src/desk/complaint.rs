@@ -202,21 +202,7 @@ pub(super) async fn agree(
     visitor: Visitor,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
-    let w = words(lang);
-    let cases = match own_cases(&app, visitor).await? {
-        Ok(cases) => cases,
-        Err(why) => return Ok(refusal(&app, lang, &why.into())),
-    };
-    let wanted = CaseId::parse(&id).ok();
-    let Some(case) = cases.into_iter().find(|case| Some(case.id) == wanted) else {
-        return Ok(said(
-            &app,
-            lang,
-            StatusCode::NOT_FOUND,
-            w.complaints,
-            w.no_case,
-        ));
-    };
+    let case = own_case(&app, lang, visitor, &id).await?;
     let agreed = with_accounts(&app, move |app| {
         let command = kepil_cases::Command::Agree;
         app.desk.cases.tell(case.id, command, (app.clock)())
@@ -245,11 +231,10 @@ pub(super) async fn deliver(
             subject: &case.subject,
             entry: Some(entry),
             system: &case.system,
-            purpose: "",
-            by: "",
             outcome: super::COMPLAINED,
             words: &format!("case {}", case.id),
             digest: digest.to_vec(),
+            ..Done::default()
         },
     )
     .await?;
@@ -315,6 +300,21 @@ async fn own_cases(
     found.map_err(|error| ours(&error))
 }
 
+/// One of them.
+async fn own_case(
+    app: &Arc<App>,
+    lang: Lang,
+    visitor: Visitor,
+    id: &str,
+) -> Result<Case, Response> {
+    let w = words(lang);
+    let cases = own_cases(app, visitor).await?;
+    let cases = cases.map_err(|why| refusal(app, lang, &why.into()))?;
+    let wanted = CaseId::parse(id).ok();
+    let case = cases.into_iter().find(|case| Some(case.id) == wanted);
+    case.ok_or_else(|| said(app, lang, StatusCode::NOT_FOUND, w.complaints, w.no_case))
+}
+
 /// `GET /{lang}/my/complaints/{id}`
 pub(super) async fn one(
     State(app): State<Arc<App>>,
@@ -323,20 +323,7 @@ pub(super) async fn one(
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
     let w = words(lang);
-    let cases = match own_cases(&app, visitor).await? {
-        Ok(cases) => cases,
-        Err(why) => return Ok(refusal(&app, lang, &why.into())),
-    };
-    let wanted = CaseId::parse(&id).ok();
-    let Some(case) = cases.into_iter().find(|case| Some(case.id) == wanted) else {
-        return Ok(said(
-            &app,
-            lang,
-            StatusCode::NOT_FOUND,
-            w.complaints,
-            w.no_case,
-        ));
-    };
+    let case = own_case(&app, lang, visitor, &id).await?;
     let law = app.law.load_full();
     let title = format!("{} {}", w.case_number, case.id);
     let text = case

@@ -261,7 +261,7 @@ impl Work {
         };
         self.write(CHECKPOINT_PATH, checkpoint.as_bytes())?;
         self.keep_closing(checkpoint.as_bytes())?;
-        self.shared.set_checkpoint(checkpoint.into());
+        self.shared.set_checkpoint(feed.size, checkpoint.into());
         if let Some((_, keeper)) = &self.heads {
             keeper.books().forget_before(feed.size.saturating_sub(1));
         }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kepil_ledger::checkpoint;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::note::Signer;
+use tokio::sync::watch;
 
 use super::recovery::Recovered;
 use super::{Head, Health};
@@ -145,6 +147,8 @@ pub(super) struct Shared {
     has_book: bool,
     /// Held while rows are overwritten: who meets half a row waits for it and reads again.
     erasing: Mutex<()>,
+    /// Size of the published tree.
+    published: watch::Sender<u64>,
     /// Marks of segments that a snapshot spared, those used last at the end.
     old: Mutex<VecDeque<(u64, Arc<Runs>)>>,
 }
@@ -188,9 +192,13 @@ impl Shared {
             newest: recovered.newest,
             damaged: recovered.damaged.iter().copied().collect(),
         };
+        let published = recovered.checkpoint.as_ref();
+        let published = published.and_then(|text| checkpoint::parse(text.as_bytes()).ok());
+        let published = published.map_or(0, |signed| signed.unverified().size);
         Self {
             segments,
             signer,
+            published: watch::Sender::new(published),
             state: Mutex::new(state),
             grown: Condvar::new(),
             has_book,
@@ -361,8 +369,14 @@ impl Shared {
         self.grown.notify_all();
     }
 
-    pub(super) fn set_checkpoint(&self, checkpoint: Arc<str>) {
+    pub(super) fn set_checkpoint(&self, size: u64, checkpoint: Arc<str>) {
         self.state().checkpoint = Some(checkpoint);
+        self.published.send_replace(size);
+    }
+
+    /// The size of the published tree, for whoever waits for it.
+    pub(super) fn published(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
     }
 
     pub(super) fn set_publishing(&self, trouble: Option<Arc<str>>) {
