@@ -13,42 +13,63 @@ use std::time::Instant;
 /// A write from here on is a stall, microseconds.
 const STALL_US: u32 = 10_000;
 
-/// Durations of durable writes, microseconds.
-type Writes = Arc<Mutex<Vec<u32>>>;
+/// Durable writes: when each began, and its microseconds.
+type Writes = Arc<Mutex<Vec<(Instant, u32)>>>;
 
 /// The disk of a node, timed.
 #[derive(Debug, Default)]
 pub struct TimedDisk {
     inner: DirectDisk,
+    begun: Mutex<Option<Instant>>,
     writes: Writes,
 }
 
 /// What the writes took.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Waits {
     /// How their times are spread.
     pub spread: Latency,
-    /// Seconds in writes of 10 ms or more.
-    pub stalled_s: f64,
+    /// Writes of 10 ms or more: seconds from the beginning, milliseconds.
+    pub stalls: Vec<(f64, f64)>,
+}
+
+impl Waits {
+    /// Seconds in stalls.
+    #[must_use]
+    pub fn stalled_s(&self) -> f64 {
+        self.stalls.iter().map(|(_, ms)| ms / 1e3).sum()
+    }
+
+    /// The stalls, for people.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let all = self.stalls.iter();
+        let all: Vec<String> = all.map(|(s, ms)| format!("{s:.2} s: {ms:.0} ms")).collect();
+        all.join(", ")
+    }
 }
 
 impl TimedDisk {
     /// Forgets the writes so far.
     pub fn begin(&self) {
-        self.writes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        *begun = Some(Instant::now());
+        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.clear();
     }
 
     /// The writes since the beginning.
     #[must_use]
     pub fn waits(&self) -> Waits {
+        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
-        let stalls = writes.iter().filter(|us| **us >= STALL_US);
+        let stalls = writes.iter().filter(|(_, us)| *us >= STALL_US);
+        let since = |at: Instant| begun.map_or(0.0, |begun| (at - begun).as_secs_f64());
         Waits {
-            spread: Latency::of(writes.clone()),
-            stalled_s: stalls.map(|us| f64::from(*us) / 1e6).sum(),
+            spread: Latency::of(writes.iter().map(|(_, us)| *us).collect()),
+            stalls: stalls
+                .map(|(at, us)| (since(*at), f64::from(*us) / 1e3))
+                .collect(),
         }
     }
 }
@@ -60,8 +81,8 @@ struct TimedFile {
 }
 
 impl Disk for TimedDisk {
-    fn create_zeroed(&self, path: &Path, bytes: u64) -> io::Result<()> {
-        self.inner.create_zeroed(path, bytes)
+    fn create_zeroed(&self, path: &Path, bytes: u64, rest: &dyn Fn()) -> io::Result<()> {
+        self.inner.create_zeroed(path, bytes, rest)
     }
 
     fn open_segment(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
@@ -92,7 +113,7 @@ impl SegmentFile for TimedFile {
         self.writes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(us);
+            .push((start, us));
         written
     }
 }
@@ -108,7 +129,7 @@ mod tests {
         let path = folder.path().join("segment");
         let disk = TimedDisk::default();
         let blocks = BLOCK_BYTES as u64;
-        disk.create_zeroed(&path, 3 * blocks).unwrap();
+        disk.create_zeroed(&path, 3 * blocks, &|| {}).unwrap();
         let mut file = disk.open_segment(&path).unwrap();
         let mut block = Blocks::new();
         block.fill(&[7; BLOCK_BYTES]);

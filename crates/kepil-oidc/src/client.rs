@@ -22,6 +22,19 @@ pub struct Attribute {
     pub norm: Norm,
 }
 
+/// How the gate knows a client: without it no attribute is released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtGate {
+    /// The system it is in the register of systems.
+    pub system: String,
+    /// What it needs attributes for, a word of the law's vocabulary.
+    pub purpose: String,
+    /// The agreement its requests rest on.
+    #[serde(default)]
+    pub agreement: Option<String>,
+}
+
 /// A client as it stands in the register file. [`Client::register`] checks it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +57,9 @@ pub struct Entry {
     /// The law that lets it receive the IIN; none = never.
     #[serde(default)]
     pub iin_release: Option<Norm>,
+    /// How the gate knows it; needed where attributes or the IIN are named.
+    #[serde(default)]
+    pub gate: Option<AtGate>,
     /// Where people may be sent back to; compared byte for byte.
     pub redirect_uris: Vec<String>,
     /// Where people may be sent after signing out; compared byte for byte.

@@ -1,9 +1,10 @@
 //! `POST /access/v1/outcome`: what became of a permitted use.
 
 use crate::app::App;
-use crate::ledger::{Outcome, outcome_event};
+use crate::ledger::{Intent, Outcome, outcome_event};
 use crate::problem::Problem;
 use crate::register::System;
+use kepil_chronicle::ChronicleError;
 use kepil_store::log::Ticket;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -81,6 +82,31 @@ pub(crate) async fn report(app: &App, system: &System, body: Value) -> Result<Va
         );
     }
     Ok(json!({"entry": tickets.first().map(Ticket::index)}))
+}
+
+/// Records that what a permitted use asked for went out, or did not.
+///
+/// # Errors
+/// When the ledger takes no entries; then nothing may go out.
+pub(crate) async fn conclude(
+    app: &App,
+    index: u64,
+    intent: &Intent,
+    outcome: Outcome,
+) -> Result<(), ChronicleError> {
+    let now = (app.clock)();
+    let chronicle = &app.ledger.chronicle;
+    let event = outcome_event(chronicle, index, intent, outcome, Vec::new(), now);
+    for ticket in &chronicle.record(std::slice::from_ref(&event)).await? {
+        app.take_payload(
+            ticket.index(),
+            &event.subject,
+            event.decision,
+            ticket.leaf(),
+            &event.payload,
+        );
+    }
+    Ok(())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

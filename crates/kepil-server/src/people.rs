@@ -3,6 +3,7 @@
 //! Every page works without a script; a script only adds passkeys and the check of a proof in the
 //! browser.
 
+mod attributes;
 mod check;
 mod export;
 mod identity;

@@ -12,7 +12,7 @@ use kepil_ledger::period::Period;
 use kepil_terms::Day;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a kind of record may say: the fact groups it fills.
 const KINDS: &[(&str, &[&str])] = &[
@@ -123,6 +123,9 @@ pub struct RecordEntry {
     /// Of a person: the birthday (such as 2015-03-01), for the powers of parents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub born: Option<String>,
+    /// Of a person: what services may learn where a law says so (`iin`, `name`, …).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     /// Of an order: the month (such as 202712) until whose end uses on it stay sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_until: Option<u32>,
@@ -174,6 +177,8 @@ pub struct Entry {
     pub layer: Layer,
     /// Of a person: the birthday.
     pub born: Option<Day>,
+    /// Of a person: what services may learn where a law says so.
+    pub attributes: BTreeMap<String, String>,
     /// Of an order: the month until whose end uses on it stay sealed.
     pub sealed_until: Option<Period>,
 }
@@ -335,7 +340,11 @@ impl Register {
                 ),
                 None => None,
             };
+            if r.kind != "person" && !r.attributes.is_empty() {
+                return Err(wrong("only a person may say `attributes`".into()));
+            }
             let entry = Entry {
+                attributes: r.attributes.clone(),
                 born,
                 sealed_until,
                 systems: r.systems.clone(),

@@ -32,6 +32,7 @@ pub fn enter(
         file.records.push(RecordEntry {
             sealed_until: None,
             born: None,
+            attributes: Default::default(),
             id,
             kind: kind.to_owned(),
             systems: vec![system.to_owned()],

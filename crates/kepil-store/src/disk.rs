@@ -4,7 +4,7 @@ mod blocks;
 mod direct;
 
 pub use blocks::{BLOCK_BYTES, Blocks};
-pub use direct::DirectDisk;
+pub use direct::{DirectDisk, ZEROS_AT_ONCE};
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,13 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Creates a file of zeros at `path`, whole and durable before it returns.
     ///
     /// The zeros are really written: overwriting written blocks needs no change of the
-    /// file system's own records, which halves the time of a sync.
+    /// file system's own records, which halves the time of a sync. `rest` is called after each
+    /// [`ZEROS_AT_ONCE`] bytes of them and may wait: whoever needs the disk meanwhile gets it.
     ///
     /// # Errors
     ///
     /// When the file cannot be created, written or synced; nothing stands at `path` then.
-    fn create_zeroed(&self, path: &Path, bytes: u64) -> io::Result<()>;
+    fn create_zeroed(&self, path: &Path, bytes: u64, rest: &dyn Fn()) -> io::Result<()>;
 
     /// Opens a file made by [`Disk::create_zeroed`] for durable overwriting.
     ///

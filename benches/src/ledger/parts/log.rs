@@ -59,7 +59,7 @@ impl Run {
             (
                 "stalled_s",
                 "  seconds in writes of 10 ms or more",
-                waits.stalled_s,
+                waits.stalled_s(),
             ),
         ];
         let writes =
@@ -96,6 +96,10 @@ impl Run {
             shown(waits.spread.max),
             disk.said()
         ));
+        if !waits.stalls.is_empty() {
+            let said = format!("writes of 10 ms or more: {}", waits.said());
+            self.progress.found(said);
+        }
         self.progress.step("checking the log");
         bench.finish(plan.arrivals())?;
         Ok((outcome, disk, waits))

@@ -7,7 +7,8 @@ use super::words::{Words, words};
 use crate::app::{App, Law};
 use crate::authzen;
 use crate::evaluate::{self, Caller};
-use crate::ledger::{Intent, Outcome as UseOutcome, outcome_event};
+use crate::ledger::{Intent, Outcome as UseOutcome};
+use crate::outcome::conclude;
 use crate::pages::{frame, lang_of};
 use crate::people::uses::{system_name, use_line, why};
 use crate::people::visitor::{Visitor, ours, with_accounts};
@@ -335,34 +336,14 @@ fn agreement(law: &Law, system: &str) -> Option<String> {
 
 /// The outcome of a look: it was shown.
 async fn shown(app: &App, index: u64, subject: &str, system: &str) -> Result<(), ChronicleError> {
-    let now = (app.clock)();
     let intent = Intent {
         subject: subject.to_owned(),
         system: system.to_owned(),
         purpose: "proof_of_legal_fact".to_owned(),
-        at_ms: now,
+        at_ms: (app.clock)(),
         is_sealed: false,
     };
-    let chronicle = &app.ledger.chronicle;
-    let event = outcome_event(
-        chronicle,
-        index,
-        &intent,
-        UseOutcome::Released,
-        Vec::new(),
-        now,
-    );
-    for ticket in &chronicle.record(std::slice::from_ref(&event)).await? {
-        let leaf = ticket.leaf();
-        app.take_payload(
-            ticket.index(),
-            &event.subject,
-            event.decision,
-            leaf,
-            &event.payload,
-        );
-    }
-    Ok(())
+    conclude(app, index, &intent, UseOutcome::Released).await
 }
 
 const fn refusal_word(w: &Words, refusal: Refusal) -> &'static str {

@@ -4,6 +4,7 @@
 //! The answer to a consent is a page that leads on by itself: a redirect to another origin in
 //! answer to a form would be stopped by the content policy (`form-action`).
 
+use super::attributes;
 use super::services;
 use super::visitor::{Visitor, ours, random, visitor, with_accounts};
 use super::words::words;
@@ -37,7 +38,6 @@ use kepil_oidc::userinfo::{Opened, UserinfoRequest};
 use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path as FilePath;
@@ -84,6 +84,11 @@ fn kept(path: &FilePath, make: impl FnOnce() -> Option<Vec<u8>>) -> Result<Vec<u
     Ok(bytes)
 }
 
+/// Whether the gate can decide about what a client may be told.
+fn is_at_gate(entry: &Entry) -> bool {
+    entry.gate.is_some() || (entry.attributes.is_empty() && entry.iin_release.is_none())
+}
+
 impl OpenId {
     /// The provider, where the data folder names clients in `clients.json`.
     ///
@@ -98,6 +103,13 @@ impl OpenId {
             ServeError::Environment(format!("{}: {}", path.display(), in_one_line(e)))
         };
         let entries: Vec<Entry> = serde_json::from_slice(&bytes).map_err(|e| say(&e))?;
+        if let Some(entry) = entries.iter().find(|entry| !is_at_gate(entry)) {
+            return Err(ServeError::Environment(format!(
+                "{}: the client `{}` names attributes but no `gate`: say `\"gate\": {{\"system\": …, \"purpose\": …}}`, by which the gate decides about each release",
+                path.display(),
+                entry.client_id.as_str()
+            )));
+        }
         let register = Register::new(entries).map_err(|e| say(&e))?;
         let levels = [Acr::Aal1, Acr::Aal2];
         let provider = Provider::new(&config.public_url, levels, Lang::Kk).map_err(|e| say(&e))?;
@@ -501,10 +513,8 @@ pub(super) async fn userinfo(
     };
     match Opened::read(&openid.op(), &openid.codes, request, app.wall_secs()) {
         Ok(opened) => {
-            // Registers with names and dates are not connected yet: there is nothing else to give.
-            let answer = opened
-                .answer(BTreeMap::new())
-                .map_err(|error| ours(&error))?;
+            let values = attributes::released(&app, &opened).await?;
+            let answer = opened.answer(values).map_err(|error| ours(&error))?;
             Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
         }
         Err(error) => {

@@ -328,6 +328,7 @@ fn tax_office() -> (Stage, Play, String) {
         facts: json!({"case": {"open": true, "court_order": false}}),
         sealed_until: None,
         born: None,
+        attributes: Default::default(),
     });
     stage.file.mandates.push(OfficialMandate {
         id: "m1".to_owned(),

@@ -376,8 +376,8 @@ struct CountingDisk(Arc<AtomicU64>);
 struct CountingFile(Box<dyn SegmentFile>, Arc<AtomicU64>);
 
 impl Disk for CountingDisk {
-    fn create_zeroed(&self, path: &Path, bytes: u64) -> io::Result<()> {
-        DirectDisk.create_zeroed(path, bytes)
+    fn create_zeroed(&self, path: &Path, bytes: u64, rest: &dyn Fn()) -> io::Result<()> {
+        DirectDisk.create_zeroed(path, bytes, rest)
     }
 
     fn open_segment(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {

@@ -186,8 +186,8 @@ struct TearingFile {
 }
 
 impl Disk for TearingDisk {
-    fn create_zeroed(&self, path: &Path, bytes: u64) -> io::Result<()> {
-        DirectDisk.create_zeroed(path, bytes)
+    fn create_zeroed(&self, path: &Path, bytes: u64, rest: &dyn Fn()) -> io::Result<()> {
+        DirectDisk.create_zeroed(path, bytes, rest)
     }
 
     fn open_segment(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {

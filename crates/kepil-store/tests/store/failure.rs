@@ -62,9 +62,9 @@ fn spend(left: &AtomicI64, errno: Errno) -> io::Result<()> {
 }
 
 impl Disk for FailingDisk {
-    fn create_zeroed(&self, path: &Path, bytes: u64) -> io::Result<()> {
+    fn create_zeroed(&self, path: &Path, bytes: u64, rest: &dyn Fn()) -> io::Result<()> {
         spend(&self.creations, self.errno)?;
-        DirectDisk.create_zeroed(path, bytes)
+        DirectDisk.create_zeroed(path, bytes, rest)
     }
 
     fn open_segment(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {

@@ -93,6 +93,8 @@ pub fn segments(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(folder.join("segments"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        // The one that is still being made gets its name when it is whole.
+        .filter(|path| path.extension().is_some_and(|it| it == "segment"))
         .collect();
     paths.sort();
     paths

@@ -511,8 +511,8 @@ fn a_snapshot_that_cannot_be_made_costs_nothing_but_time() {
     #[derive(Debug)]
     struct Unsure;
     impl Disk for Unsure {
-        fn create_zeroed(&self, path: &Path, bytes: u64) -> std::io::Result<()> {
-            DirectDisk.create_zeroed(path, bytes)
+        fn create_zeroed(&self, path: &Path, bytes: u64, rest: &dyn Fn()) -> std::io::Result<()> {
+            DirectDisk.create_zeroed(path, bytes, rest)
         }
         fn open_segment(&self, path: &Path) -> std::io::Result<Box<dyn SegmentFile>> {
             DirectDisk.open_segment(path)

@@ -86,6 +86,7 @@ pub fn enter_all(file: &mut RegisterFile, gate: &Gate) -> Result<(), Failure> {
         facts: serde_json::json!({"case": {"open": true, "court_order": false}}),
         sealed_until: None,
         born: None,
+        attributes: Default::default(),
     });
     file.mandates.push(OfficialMandate {
         id: "mandate-tax-1".to_owned(),
