@@ -62,8 +62,47 @@ before(async () => {
   await mkdir(data);
   const port = await freePort();
   base = `http://localhost:${port}`;
-  const clients = [await service("clinic", "health"), await service("lab", "health"), await service("taxes", "tax")];
+  const clients = [
+    await service("clinic", "health"),
+    await service("lab", "health"),
+    await service("taxes", "tax"),
+    // A law lets it know the number, and the gate reads the law the same way.
+    await service("aid", "social", {
+      attributes: [{ name: "name", norm: "KZ-PSL-2013#5.2.4" }],
+      iin_release: "KZ-PSL-2013#5.2.4",
+      gate: { system: "SYS-AID", purpose: "public_service", agreement: "agreement-aid" },
+    }),
+    // It names a text that lets nobody do anything.
+    await service("shop", "trade", {
+      attributes: [{ name: "name", norm: "KZ-DC-2026#45.2" }],
+      gate: { system: "SYS-SHOP", purpose: "public_service", agreement: "agreement-aid" },
+    }),
+  ];
   await writeFile(join(data, "clients.json"), JSON.stringify(clients));
+  const known = {
+    asking_registered: true, target_registered: true, target_owned: true, same_owner: false,
+    digital_government: true, asking_private: false, storage_in_kz: true, secured: true,
+    register_has_data: true, from_register: true, trial: false, own_face_system: false,
+    links_medical: false, listed_medical_request: false, integration_available: true,
+  };
+  const system = (id) => ({
+    id, name: `Bureau ${id}`, actors: ["state_body"], keys: clients[0].jwks.keys, facts: { system: known },
+  });
+  const agreement = { active: true, data: "all", fields: [], fields_listed: false, precision: "history", recipients: "all" };
+  const dataset = {
+    purposes: "all", declared_before: true, locked: false, unlock: "none", act_needed: false,
+    public_by_leak: false, depersonalised: false, group_size: 1, retention_over: false,
+    deletion_recorded: false, kept_by_law: false, leak_handled: false, raw_by_law: false,
+  };
+  const register = {
+    systems: [system("SYS-AID"), system("SYS-SHOP")],
+    records: [
+      { id: "agreement-aid", kind: "agreement", facts: { agreement } },
+      // An invented number: nobody is born on the day it names.
+      { id: "person-1", kind: "person", facts: { dataset }, attributes: { name: "Person One", iin: "000000000101" } },
+    ],
+  };
+  await writeFile(join(data, "register.json"), JSON.stringify(register));
   const config = join(folder, "kepil.toml");
   await writeFile(config, `listen = "127.0.0.1:${port}"\npublic_url = "${base}"\ndata_dir = ${JSON.stringify(data)}\n`);
   node = spawn(process.env.KEPIL, ["serve", "--config", config], { stdio: ["ignore", "ignore", "pipe"] });
@@ -138,9 +177,9 @@ async function signIn(page) {
 const arrived = (id) => (url) => url.href.startsWith(services[id].redirect);
 
 /** Signs in at a service; gives what the relying party learns. */
-async function through(page, id, { asks = true, signs = true } = {}) {
+async function through(page, id, { asks = true, signs = true, scope = "openid" } = {}) {
   const config = await configuration(id);
-  const { url, checks } = await request(config, id);
+  const { url, checks } = await request(config, id, { scope });
   await page.goto(url.href);
   if (signs) await signIn(page);
   if (asks) {
@@ -174,6 +213,33 @@ test("a person signs in at a service, and is known by another number in another 
   await assert.rejects(rp.fetchUserInfo(taxes.config, taxes.tokens.access_token, taxes.claims.sub));
   // The ID token is no access token.
   await assert.rejects(rp.fetchUserInfo(lab.config, lab.tokens.id_token, lab.claims.sub));
+  await context.close();
+});
+
+test("the number goes to whom a law lets know it, through the gate, and the person sees it", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const aid = await through(page, "aid", { scope: "openid name iin" });
+  assert.deepEqual(aid.info, { sub: aid.claims.sub, name: "Person One", iin: "000000000101" });
+  // Nothing about the person stands in a token.
+  const seen = JSON.stringify([aid.claims, aid.tokens.scope, aid.back]);
+  assert.doesNotMatch(seen, /000000000101|Person One/);
+  // What it did not ask for it does not get.
+  const less = await through(page, "aid", { signs: false, scope: "openid name", asks: false });
+  assert.deepEqual(Object.keys(less.info).sort(), ["name", "sub"]);
+  // Its entry says a law, and the gate finds that this law permits nothing.
+  const shop = await through(page, "shop", { signs: false, scope: "openid name" });
+  assert.deepEqual(Object.keys(shop.info), ["sub"]);
+  // A client whose entry names no law for the number is refused it before anybody is asked.
+  const config = await configuration("shop");
+  const { url } = await request(config, "shop", { scope: "openid iin" });
+  const answer = await fetch(url, { redirect: "manual" });
+  assert.match(answer.headers.get("location"), /error=invalid_scope/);
+  await page.goto(`${base}/en/my/uses`);
+  const uses = await page.locator("main").innerText();
+  assert.match(uses, /Bureau SYS-AID/);
+  assert.match(uses, /Bureau SYS-SHOP/);
+  assert.match(uses, /KZ-PSL-2013|Public Services/);
   await context.close();
 });
 

@@ -29,6 +29,26 @@ impl Accounts {
         Ok(())
     }
 
+    /// Remembers a name until a moment; false when it is remembered already, also for a while
+    /// after its moment.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn first_use(
+        &self,
+        (kind, name): (&str, &[u8]),
+        until_ms: u64,
+    ) -> Result<bool, StoreError> {
+        let new = self
+            .connection()
+            .prepare_cached(
+                "INSERT INTO once(hash, kind, until_ms, body) VALUES (?1, ?2, ?3, '')
+                 ON CONFLICT(hash) DO NOTHING",
+            )?
+            .execute(params![hash(kind, name), kind, until_ms])?;
+        Ok(new == 1)
+    }
+
     /// Takes a value out, if its time has not passed; a second time there is nothing.
     ///
     /// # Errors

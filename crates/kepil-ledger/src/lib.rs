@@ -27,6 +27,7 @@ pub mod error;
 pub mod fields;
 pub mod hash;
 pub mod keytree;
+pub mod manifest;
 pub mod map;
 pub mod note;
 pub mod payload;

@@ -57,7 +57,10 @@ pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// True for names that a log must not have, because they would blur what its key signs.
 #[must_use]
 pub fn is_reserved_origin(origin: &KeyName) -> bool {
-    origin.as_str().starts_with("kepil-receipt/")
+    let reserved = ["kepil-receipt/", "kepil-manifest/"];
+    reserved
+        .iter()
+        .any(|word| origin.as_str().starts_with(word))
 }
 
 /// What the log signs for a batch.

@@ -68,7 +68,7 @@ impl KeyArg {
     }
 }
 
-fn parse_key(text: &str) -> Result<VerifyingKey, Failure> {
+pub fn parse_key(text: &str) -> Result<VerifyingKey, Failure> {
     VerifyingKey::parse(text.trim()).map_err(|e| input(format!("the log's key: {e}")))
 }
 

@@ -8,6 +8,7 @@ mod decide;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
+mod export;
 mod law;
 mod ledger;
 mod operator;

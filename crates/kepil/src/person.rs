@@ -30,6 +30,14 @@ pub enum Person {
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
     },
+    /// Check an archive that a node gave out: that its log signed it, and nothing was changed.
+    Export {
+        /// The archive, `kepil.zip`.
+        file: PathBuf,
+        /// The log's key, as it stands at `/log/key` of the node: the text, or a file with it.
+        #[arg(long)]
+        key: String,
+    },
     /// Check a proof file that was kept.
     Check {
         /// The proof file.
@@ -78,6 +86,7 @@ pub fn run(command: &Person, json: bool) -> Result<(), Failure> {
             own,
             save,
         } => list(url, person, own, save.as_deref(), json),
+        Person::Export { file, key } => crate::export::check(file, key, json),
         Person::Check { file, own } => {
             let (policy, anchor) = (own.policy.as_deref(), own.anchor.as_deref());
             let (Some(policy), Some(anchor)) = (policy, anchor) else {

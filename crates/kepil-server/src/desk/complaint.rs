@@ -1,6 +1,6 @@
 //! *I do not recognise this*: a complaint with proof of delivery, its clock, and its decision.
 
-use super::act::{Done, fresh, notify, record, seal, today};
+use super::act::{Done, fresh, notify, record, seal, today, unseal};
 use super::page::{MAX_TEXT, decision, due_cell, facts, said, state_word};
 use super::words::words;
 use crate::app::App;
@@ -11,13 +11,14 @@ use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use kepil_cases::{Case, CaseId, CaseKind, Event, Term};
+use kepil_cases::{Case, CaseId, CaseKind, Event, SealedText, StoreError, Term};
 use kepil_ledger::payload::Payload;
 use kepil_ledger::period::Period;
 use kepil_notices::Kind;
 use kepil_terms::Lang;
 use maud::html;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
@@ -300,6 +301,34 @@ async fn own_cases(
     found.map_err(|error| ours(&error))
 }
 
+/// The cases about a person as they are taken along, with their texts as long as the keys live.
+pub(crate) fn export(app: &App, subject: &str) -> Result<Value, StoreError> {
+    let time = |ms: u64| {
+        let at = kepil_terms::Instant::from_ms(i64::try_from(ms).unwrap_or(i64::MAX));
+        at.to_rfc3339()
+    };
+    let text = |sealed: &SealedText| unseal(app, subject, sealed);
+    let cases = app.desk.cases.about(subject)?;
+    let cases = cases.iter().map(|case| {
+        json!({
+            "case": case.id.to_string(), "kind": case.kind.as_str(), "entry": case.entry,
+            "system": case.system, "filed": time(case.filed_ms), "filed_by": case.by,
+            "waits_for_agreement": case.awaits,
+            "text": case.text.as_ref().and_then(text),
+            "delivered": case.delivery.as_ref().map(|delivery| json!({
+                "time": time(delivery.at_ms), "proof": delivery.proof,
+                "due": delivery.due.map(|due| due.to_string()),
+            })),
+            "decided": case.decision.as_ref().map(|(at_ms, decision)| json!({
+                "time": time(*at_ms), "outcome": decision.first.outcome.as_str(),
+                "by": decision.first.by, "second": decision.second,
+                "reasons": text(&decision.first.reasons), "is_human": decision.is_human,
+            })),
+        })
+    });
+    Ok(cases.collect())
+}
+
 /// One of them.
 async fn own_case(
     app: &Arc<App>,
@@ -329,7 +358,7 @@ pub(super) async fn one(
     let text = case
         .text
         .as_ref()
-        .map(|text| super::act::unseal(&app, &case.subject, text));
+        .map(|text| unseal(&app, &case.subject, text));
     let told = told(&app, &case).await?;
     let row = case
         .entry

@@ -69,10 +69,13 @@ pub(super) async fn released(app: &Arc<App>, opened: &Opened) -> Result<Values, 
         request: format!("openid {}", entry.client_id.as_str()),
         lang: Lang::Kk,
         repeat: String::new(),
-        // What this node knows itself: who signed in is the one this record is about, and the
-        // entry goes into that person's list at once.
+        // What this node knows itself: one person asks for this by signing in, who is the one this
+        // record is about, and the entry goes into that person's list at once.
         known: json!({
-            "person": {"identity_confirmed": true, "match_unique": true, "identifiers_consistent": true},
+            "person": {
+                "listed": true, "identity_confirmed": true, "match_unique": true,
+                "identifiers_consistent": true,
+            },
             "notice": {"event": "accepted", "at_once": true},
         }),
     };
@@ -89,6 +92,7 @@ pub(super) async fn released(app: &Arc<App>, opened: &Opened) -> Result<Values, 
         .and_then(Value::as_u64);
     let (Some(index), Some(true)) = (index, answer.get("decision").and_then(Value::as_bool)) else {
         tracing::info!(client = %entry.client_id.as_str(), index, "the gate releases no attributes");
+        app.ledger.chronicle.hurry();
         return Ok(Values::new());
     };
     let intent = Intent {
@@ -100,6 +104,8 @@ pub(super) async fn released(app: &Arc<App>, opened: &Opened) -> Result<Values, 
     };
     let concluded = conclude(app, index, &intent, Outcome::Released).await;
     concluded.map_err(|error| ours(&error))?;
+    // Whoever was asked looks at the list next.
+    app.ledger.chronicle.hurry();
     let values = values.into_iter();
     Ok(values
         .map(|(name, _, value)| (name.clone(), Value::from(value.as_str())))

@@ -1,10 +1,13 @@
-//! Everything about a person's uses, to take along: JSON with the proofs, or a table.
+//! Everything about a person, to take along: uses as JSON with the proofs, or as a table; or all
+//! there is in one archive with the log's signature.
 //!
-//! What is signed in it are the proofs: each holds the log's checkpoint with its signatures, and
+//! The proofs are signed by themselves: each holds the log's checkpoint with its signatures, and
 //! whoever has the person's secret checks the list against it.
 
+mod parcel;
+
 use super::uses::{attachment, list, make, refusal, subject};
-use super::visitor::{Visitor, with_accounts};
+use super::visitor::{Visitor, ours, with_accounts};
 use crate::app::App;
 use crate::pages::lang_of;
 use axum::extract::{Path, State};
@@ -29,48 +32,88 @@ const COLUMNS: [&str; 11] = [
     "outcome",
 ];
 
-/// `GET /{lang}/my/export/{form}`: `uses.json` or `uses.csv`.
+/// What can be taken along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Table,
+    /// Everything, signed.
+    All,
+}
+
+/// `GET /{lang}/my/export/{form}`: `uses.json`, `uses.csv`, or `kepil.zip` with all there is.
 pub(super) async fn file(
     State(app): State<Arc<App>>,
     Path((lang, form)): Path<(String, String)>,
     visitor: Visitor,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
-    let is_json = match form.as_str() {
-        "uses.json" => true,
-        "uses.csv" => false,
+    let form = match form.as_str() {
+        "uses.json" => Form::Json,
+        "uses.csv" => Form::Table,
+        "kepil.zip" => Form::All,
         _ => {
             let absent = crate::problem::Problem::not_found("no such page");
             return Err(absent.into_response());
         }
     };
     let made = with_accounts(&app, move |app| {
-        let of = subject(app, &visitor)?;
-        let mut months = Vec::new();
-        let mut table = vec![COLUMNS.join(",")];
-        let first = list(app, &visitor, None)?;
+        let uses = Uses::of(app, &visitor, form != Form::Table)?;
+        Ok::<_, super::uses::NoList>(match form {
+            Form::Json => Ok(uses.json().into_bytes()),
+            Form::Table => Ok(uses.table().into_bytes()),
+            Form::All => parcel::make(app, &visitor, lang, &uses),
+        })
+    });
+    let body = match made.await? {
+        Ok(made) => made.map_err(|error| ours(&*error))?,
+        Err(why) => return Ok(refusal(&app, lang, &why)),
+    };
+    let (kind, name) = match form {
+        Form::Json => ("application/json", "kepil-uses.json"),
+        Form::Table => ("text/csv; charset=utf-8", "kepil-uses.csv"),
+        Form::All => ("application/zip", "kepil.zip"),
+    };
+    Ok(attachment(kind, name, body))
+}
+
+/// All uses of a person's data.
+struct Uses {
+    person: String,
+    months: Vec<Value>,
+    rows: Vec<String>,
+}
+
+impl Uses {
+    fn of(app: &App, visitor: &Visitor, has_proofs: bool) -> Result<Self, super::uses::NoList> {
+        let mut uses = Self {
+            person: subject(app, visitor)?,
+            months: Vec::new(),
+            rows: vec![COLUMNS.join(",")],
+        };
+        let first = list(app, visitor, None)?;
         for (period, _) in first.months {
-            let found = list(app, &visitor, Some(period))?.verified;
-            table.extend(found.opened.iter().map(row));
-            if is_json {
-                months.push(json!({
+            let found = list(app, visitor, Some(period))?.verified;
+            uses.rows.extend(found.opened.iter().map(row));
+            if has_proofs {
+                uses.months.push(json!({
                     "month": period.number(),
                     "list": found,
                     "uses": found.opened.iter().map(use_of).collect::<Vec<_>>(),
-                    "proof": make(app, &of, period)?,
+                    "proof": make(app, &uses.person, period)?,
                 }));
             }
         }
-        Ok::<_, super::uses::NoList>(match is_json {
-            true => json!({"person": of, "months": months}).to_string(),
-            false => table.join("\r\n") + "\r\n",
-        })
-    });
-    Ok(match made.await? {
-        Ok(body) if is_json => attachment("application/json", "kepil-uses.json", body),
-        Ok(body) => attachment("text/csv; charset=utf-8", "kepil-uses.csv", body),
-        Err(why) => refusal(&app, lang, &why),
-    })
+        Ok(uses)
+    }
+
+    fn json(&self) -> String {
+        json!({"person": self.person, "months": self.months}).to_string()
+    }
+
+    fn table(&self) -> String {
+        self.rows.join("\r\n") + "\r\n"
+    }
 }
 
 fn time(ms: u64) -> String {

@@ -19,6 +19,7 @@ use axum::body::Bytes;
 use axum::extract::{Form, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use kepil_accounts::Accounts;
 use kepil_identity::factor::FactorKind;
 use kepil_identity::level::Level;
 use kepil_ledger::error::in_one_line;
@@ -26,13 +27,14 @@ use kepil_oidc::assurance::{Acr, Amr, SignIn};
 use kepil_oidc::authorize::{Answer, Authorization, AuthorizeError, Next, Visit};
 use kepil_oidc::client::{Entry, Register};
 use kepil_oidc::code::{MemoryCodes, TokenId};
-use kepil_oidc::id::{AttributeName, PersonId};
+use kepil_oidc::id::{AttributeName, ClientId, PersonId};
 use kepil_oidc::key::SigningKey;
 use kepil_oidc::logout::Logout;
 use kepil_oidc::provider::{Op, Provider};
-use kepil_oidc::replay::MemoryReplay;
+use kepil_oidc::replay::ReplayStore;
 use kepil_oidc::ring::KeyRing;
 use kepil_oidc::sector::PairwiseKey;
+use kepil_oidc::store::StoreError;
 use kepil_oidc::token::{HEADERS, TokenRequest, exchange};
 use kepil_oidc::userinfo::{Opened, UserinfoRequest};
 use kepil_terms::Lang;
@@ -54,7 +56,25 @@ pub struct OpenId {
     keys: KeyRing,
     pairwise: PairwiseKey,
     codes: MemoryCodes,
-    replay: MemoryReplay,
+}
+
+/// Assertions that were used, kept with the accounts: a restart forgets none.
+struct Used<'a>(&'a Accounts);
+
+impl ReplayStore for Used<'_> {
+    fn first_use(
+        &self,
+        client: &ClientId,
+        jti: &str,
+        until_secs: u64,
+        _: u64,
+    ) -> Result<bool, StoreError> {
+        let name = format!("{} {jti}", client.as_str());
+        // Longer than any clock may be off.
+        let until = until_secs.saturating_add(60).saturating_mul(1000);
+        let kept = self.0.first_use(("assertion", name.as_bytes()), until);
+        kept.map_err(|error| StoreError::new("remember an assertion", error))
+    }
 }
 
 /// A request that waits.
@@ -132,7 +152,6 @@ impl OpenId {
             keys: KeyRing::new(key),
             pairwise: PairwiseKey::new(pairwise),
             codes: MemoryCodes::new(),
-            replay: MemoryReplay::new(),
         }))
     }
 
@@ -461,20 +480,27 @@ pub(super) async fn token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Response> {
-    let openid = provider(&app)?;
-    let request = TokenRequest {
-        body: &body,
-        has_authorization_header: headers.contains_key(header::AUTHORIZATION),
-    };
+    provider(&app)?;
+    let has_authorization_header = headers.contains_key(header::AUTHORIZATION);
     let token = TokenId::new(random()?);
-    let given = exchange(
-        &openid.op(),
-        &openid.codes,
-        &openid.replay,
-        request,
-        &token,
-        app.wall_secs(),
-    );
+    let given = with_accounts(&app, move |app| {
+        let openid = app.people.openid.as_ref()?;
+        let request = TokenRequest {
+            body: &body,
+            has_authorization_header,
+        };
+        Some(exchange(
+            &openid.op(),
+            &openid.codes,
+            &Used(&app.people.accounts),
+            request,
+            &token,
+            app.wall_secs(),
+        ))
+    });
+    let given = given
+        .await?
+        .ok_or_else(|| StatusCode::NOT_FOUND.into_response())?;
     let mut response = match given {
         Ok(answer) => Json(answer).into_response(),
         Err(refusal) => {

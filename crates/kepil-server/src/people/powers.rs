@@ -4,11 +4,11 @@
 use super::moment::at;
 use super::number::account_number;
 use super::power_words::{Words, words};
-use super::uses::{self, NoList, Reading};
+use super::uses::{self, NoList, Reading, Wanted};
 use super::visitor::{Visitor, account_of, ours, random, with_accounts};
 use crate::app::App;
 use crate::pages::{frame, lang_of};
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_identity::id::MandateId;
@@ -314,12 +314,15 @@ pub(crate) async fn acting(
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Path((lang, id)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
     visitor: Visitor,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
     if let Err(why) = uses::subject(&app, &visitor) {
         return Ok(uses::refusal(&app, lang, &why.into()));
     }
+    let period = wanted.period();
+    let period = period.map_err(|why| uses::refusal(&app, lang, &why))?;
     let mandate = acting(&app, lang, &visitor, &id, Right::SeeUses)
         .await?
         .mandate;
@@ -329,7 +332,7 @@ pub(crate) async fn list(
     let seen = crate::desk::seen_by_representative(&app, &subject, by, &power);
     seen.await.map_err(|error| ours(&error))?;
     let person = subject.clone();
-    let list = with_accounts(&app, move |app| uses::list_of(app, &person, None)).await?;
+    let list = with_accounts(&app, move |app| uses::list_of(app, &person, period)).await?;
     let list = match list {
         Ok(list) => list,
         Err(why) => return Ok(uses::refusal(&app, lang, &why)),
@@ -340,6 +343,10 @@ pub(crate) async fn list(
         p { a href={"/" (lang.code()) "/my/powers"} { (w.powers) } }
         h1 { (w.list_of) " " (mandate.represented) }
         p { (w.look_stays) }
+        form.filter action={"/" (lang.code()) "/my/powers/" (mandate.id)} method="get" {
+            (uses::months(super::words::words(lang), &list))
+            button type="submit" { (super::words::words(lang).show) }
+        }
         @if mandate.rights.contains(&Right::Complain) {
             p { (w.complain_of) ": "
                 @for entry in list.verified.opened.iter().filter(|entry| entry.payload.kind == PayloadKind::Decision) {

@@ -31,7 +31,7 @@ pub(super) struct Agreed {
 }
 
 /// By the client's id.
-type Services = BTreeMap<String, Agreed>;
+pub(super) type Services = BTreeMap<String, Agreed>;
 
 fn read(app: &App, account: AccountId) -> Result<Services, StoreError> {
     let now_ms = (app.wall)();
@@ -48,6 +48,11 @@ fn write(app: &App, account: AccountId, services: &Services) -> Result<(), Store
     let until = (app.wall)().saturating_add(AGREED_MS);
     let place = ("services", account.as_bytes().as_slice());
     app.people.accounts.put_once(place, services, until)
+}
+
+/// Everything the person agreed to.
+pub(super) fn all(app: &App, account: AccountId) -> Result<Services, StoreError> {
+    read(app, account)
 }
 
 /// What the person agreed to for a service earlier.

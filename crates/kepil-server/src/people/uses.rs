@@ -56,6 +56,26 @@ pub(crate) struct Wanted {
     system: Option<String>,
 }
 
+impl Wanted {
+    /// The month that was asked for, if one was.
+    pub(super) fn period(&self) -> Result<Option<Period>, NoList> {
+        let month = self.month.as_deref().filter(|month| !month.is_empty());
+        month
+            .map(|month| period_of(month).ok_or(NoList::NoMonth))
+            .transpose()
+    }
+}
+
+/// The choice of a month, in a form.
+pub(super) fn months(w: &Words, list: &List) -> Markup {
+    html! {
+        div { label for="month" { (w.month) }
+            select id="month" name="month" { @for (period, uses) in list.months.iter().rev() {
+                option value=(period.number()) selected[*period == list.period] { (month_name(*period, w)) " (" (uses) ")" }
+            } } }
+    }
+}
+
 /// A month's list, checked.
 pub(crate) struct List {
     pub(crate) period: Period,
@@ -186,12 +206,7 @@ pub(crate) async fn page(
     visitor: Visitor,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
-    let month = wanted.month.as_deref().filter(|month| !month.is_empty());
-    let period = month.map(period_of);
-    if period == Some(None) {
-        return Ok(refusal(&app, lang, &NoList::NoMonth));
-    }
-    let period = period.flatten();
+    let period = wanted.period().map_err(|why| refusal(&app, lang, &why))?;
     let is_assisted = visitor.session.assisted_by.is_some();
     let found = with_accounts(&app, move |app| list(app, &visitor, period)).await?;
     let list = match found {
@@ -244,10 +259,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
         h1 { (w.uses) }
         p.lead { @if found.count == 0 { (w.nothing) } @else { (w.everything) } }
         form.filter action={"/" (code) "/my/uses"} method="get" {
-            div { label for="month" { (w.month) }
-                select id="month" name="month" { @for (period, uses) in list.months.iter().rev() {
-                    option value=(period.number()) selected[*period == list.period] { (month_name(*period, w)) " (" (uses) ")" }
-                } } }
+            (months(w, list))
             div { label for="system" { (w.system) }
                 select id="system" name="system" {
                     option value="" { (w.all) }
@@ -273,7 +285,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
             p { a href={"/" (code) "/my/uses/" (number) "/check"} { (w.check_here) } }
             p { a href={"/" (code) "/my/uses/" (number) "/proof"} { (w.take_proof) } }
             p { a href={"/" (code) "/my/complaints"} { (w.complaints) } " · " a href={"/" (code) "/my/powers"} { (w.act_for_me) } " · " a href={"/" (code) "/my/services"} { (w.services) } }
-            p { (w.export) ": " a href={"/" (code) "/my/export/uses.json"} { "JSON" } ", " a href={"/" (code) "/my/export/uses.csv"} { "CSV" } }
+            p { (w.export) ": " a href={"/" (code) "/my/export/uses.json"} { "JSON" } ", " a href={"/" (code) "/my/export/uses.csv"} { "CSV" } ". " a href={"/" (code) "/my/export/kepil.zip"} { (w.export_all) } }
         }
     }
 }
@@ -448,7 +460,7 @@ pub(crate) async fn proof(
     }
 }
 
-pub(super) fn attachment(kind: &'static str, name: &str, body: String) -> Response {
+pub(super) fn attachment(kind: &'static str, name: &str, body: impl IntoResponse) -> Response {
     let headers = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (

@@ -2,7 +2,9 @@
 
 use crate::browser::{Browser, SECRET, form, open, set_up, sign_in};
 use crate::support::{Node, Play, Stage, WALL_SECS, index};
-use serde_json::json;
+use kepil_ledger::manifest::Manifest;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::sync::atomic::Ordering;
 
 fn started() -> (tempfile::TempDir, Stage, Play, Node) {
@@ -61,6 +63,7 @@ fn a_person_activates_sets_two_ways_and_sees_who_used_the_data() {
     let table = browser.get("/en/my/export/uses.csv").text();
     assert!(table.contains(&format!("\r\n{used},2026-07-")), "{table}");
     assert_eq!(browser.get("/en/my/export/uses.pdf").status, 404);
+    signed_archive(&node, &mut browser, &table);
     // In each language, and after a restart.
     let cookie = browser.cookie.clone();
     node.stop().unwrap();
@@ -405,4 +408,44 @@ fn what_goes_wrong_is_said_to_browsers_as_a_page_and_to_programs_as_a_problem() 
         "{}",
         reply.text()
     );
+}
+
+/// Everything in one archive: signed by the log, complete, and without what is secret.
+fn signed_archive(node: &Node, browser: &mut Browser, table: &str) {
+    let reply = browser.get("/en/my/export/kepil.zip");
+    assert_eq!(reply.header("content-type"), Some("application/zip"));
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&reply.body)).unwrap();
+    let mut files = std::collections::BTreeMap::new();
+    for place in 0..archive.len() {
+        let mut file = archive.by_index(place).unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+        files.insert(file.name().unwrap().into_owned(), bytes);
+    }
+    let manifest = files.remove("manifest.txt").unwrap();
+    let manifest = Manifest::verify(&manifest, &node.key()).unwrap();
+    let names: Vec<&str> = manifest
+        .files()
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, files.keys().map(String::as_str).collect::<Vec<_>>());
+    for (name, hash) in manifest.files() {
+        let found: [u8; 32] = Sha256::digest(&files[name]).into();
+        assert_eq!(*hash.as_bytes(), found, "{name}");
+    }
+    assert_eq!(files["uses.csv"], table.as_bytes());
+    let account: Value = serde_json::from_slice(&files["account.json"]).unwrap();
+    assert_eq!(account["role"], "citizen");
+    assert_eq!(account["ways_in"][0]["way"]["kind"], "secret");
+    assert_eq!(account["history"][0]["event"], "opened");
+    assert!(
+        account["sessions"][0]["begun"]
+            .as_str()
+            .unwrap()
+            .contains('T')
+    );
+    // Neither the hash of the secret nor those of the codes.
+    let text = String::from_utf8_lossy(&files["account.json"]);
+    assert!(!text.contains("argon2") && !text.contains("hash"), "{text}");
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kepil_ledger::entry::Leaf;
+use kepil_ledger::hash::Hash;
+use kepil_ledger::manifest::{Manifest, ManifestError};
 use kepil_ledger::receipt::{Batch, Receipt};
 
 use super::ReadError;
@@ -53,6 +55,17 @@ impl Entry {
 impl Reader {
     pub(super) const fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    /// The log's word for files that are handed out: a signed manifest.
+    ///
+    /// # Errors
+    ///
+    /// When the names cannot stand in one.
+    pub fn manifest(&self, time: u64, files: Vec<(String, Hash)>) -> Result<String, ManifestError> {
+        let signer = self.shared.signer();
+        let origin = signer.verifying_key().name().clone();
+        Ok(Manifest::new(origin, time, files)?.sign(signer))
     }
 
     /// Number of durable entries.

@@ -1,6 +1,8 @@
 //! The command as people and programs use it.
 
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod keeping;
