@@ -144,6 +144,33 @@ pub enum Event {
     Decided(Decision),
 }
 
+/// Stands where a person stood whose data were erased.
+pub const FORGOTTEN: &str = "erased";
+
+impl Event {
+    /// Takes a person out: whom the case is about with what was said, or who filed it for another.
+    /// False when neither is this person.
+    pub(crate) fn forget(&mut self, person: &str) -> bool {
+        let Self::Filed {
+            subject, text, by, ..
+        } = self
+        else {
+            return false;
+        };
+        let bare = person.strip_prefix("person:").unwrap_or(person);
+        if !by.is_empty() && by == bare {
+            FORGOTTEN.clone_into(by);
+            return true;
+        }
+        if subject == person {
+            FORGOTTEN.clone_into(subject);
+            *text = None;
+            return true;
+        }
+        false
+    }
+}
+
 /// What one person would decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {

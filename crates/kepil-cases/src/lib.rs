@@ -12,8 +12,8 @@ mod term;
 mod watch;
 
 pub use case::{
-    Case, CaseKind, Command, Dated, Decision, Delivery, Event, Outcome, Proposal, Refusal,
-    SealedText,
+    Case, CaseKind, Command, Dated, Decision, Delivery, Event, FORGOTTEN, Outcome, Proposal,
+    Refusal, SealedText,
 };
 pub use id::{CaseId, IdError};
 pub use store::{Cases, StoreError, TellError};

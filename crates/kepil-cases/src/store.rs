@@ -7,7 +7,7 @@ use rusqlite::{
 use std::path::Path;
 use std::sync::MutexGuard;
 
-use crate::case::{Case, CaseKind, Command, Dated, Event, Refusal};
+use crate::case::{Case, CaseKind, Command, Dated, Event, FORGOTTEN, Refusal};
 use crate::id::CaseId;
 
 const SCHEMA: Schema = Schema {
@@ -212,6 +212,68 @@ impl Cases {
         Ok(cases)
     }
 
+    /// Takes a person out of all cases: whom they are about, who filed them, and the texts, which
+    /// nobody can read any more. What was decided stays. Gives how many cases it was.
+    ///
+    /// # Errors
+    /// When it cannot be kept; then nothing was taken out, or what was is not settled yet.
+    pub fn forget(&self, subject: &str) -> Result<usize, StoreError> {
+        let mut forgotten = 0;
+        {
+            let mut connection = self.connection();
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut rows = Vec::new();
+            {
+                let mut found = tx.prepare("SELECT seq, id, body FROM event")?;
+                let mut found = found.query([])?;
+                while let Some(row) = found.next()? {
+                    let body: String = row.get(2)?;
+                    rows.push((row.get::<_, i64>(0)?, id_of_column(row, 1)?, body));
+                }
+            }
+            for (seq, id, body) in rows {
+                let mut event: Event = serde_json::from_str(&body)?;
+                if event.forget(subject) {
+                    forgotten += 1;
+                    tx.prepare_cached("UPDATE event SET body = ?2 WHERE seq = ?1")?
+                        .execute(params![seq, serde_json::to_string(&event)?])?;
+                    tx.prepare_cached(
+                        "UPDATE one SET subject = ?2, name = ?3 WHERE id = ?1 AND subject = ?4",
+                    )?
+                    .execute(params![
+                        id.as_bytes(),
+                        FORGOTTEN,
+                        format!("{FORGOTTEN} {id}"),
+                        subject
+                    ])?;
+                }
+            }
+            tx.commit()?;
+        }
+        self.database.settle()?;
+        Ok(forgotten)
+    }
+
+    /// The cases decided last, the newest on top, and how many are decided in all.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn decided(&self, most: usize) -> Result<(usize, Vec<Case>), StoreError> {
+        let connection = self.connection();
+        let count: usize = connection
+            .prepare_cached("SELECT count(*) FROM one WHERE is_open = 0")?
+            .query_row([], |row| row.get(0))?;
+        // Nothing happens in a case after its decision.
+        let mut cases = all(
+            &connection,
+            "SELECT id FROM one WHERE is_open = 0
+             ORDER BY (SELECT max(seq) FROM event WHERE event.id = one.id) DESC LIMIT ?1",
+            i64::try_from(most).unwrap_or(i64::MAX),
+        )?;
+        cases.truncate(most);
+        Ok((count, cases))
+    }
+
     /// All cases about uses of persons' data, decided or not.
     ///
     /// # Errors
@@ -239,10 +301,18 @@ impl Cases {
 }
 
 fn id_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<CaseId> {
-    row.get(0).map(CaseId::new)
+    id_of_column(row, 0)
 }
 
-fn all(connection: &Connection, query: &str, of: &str) -> Result<Vec<Case>, StoreError> {
+fn id_of_column(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<CaseId> {
+    row.get(column).map(CaseId::new)
+}
+
+fn all(
+    connection: &Connection,
+    query: &str,
+    of: impl rusqlite::ToSql,
+) -> Result<Vec<Case>, StoreError> {
     let mut found = connection.prepare_cached(query)?;
     let ids: Vec<CaseId> = found
         .query_map([of], id_of)?

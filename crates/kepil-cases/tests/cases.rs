@@ -3,8 +3,8 @@
 #![cfg(test)]
 
 use kepil_cases::{
-    Case, CaseId, CaseKind, Cases, Command, Event, Flag, Limits, Look, Outcome, Refusal, Rule,
-    SealedText, TellError, Term, Watch,
+    Case, CaseId, CaseKind, Cases, Command, Event, FORGOTTEN, Flag, Limits, Look, Outcome, Refusal,
+    Rule, SealedText, TellError, Term, Watch,
 };
 use kepil_terms::calendar::{Calendar, Year};
 use kepil_terms::{Day, Instant};
@@ -136,6 +136,45 @@ fn a_complaint_is_decided_after_it_was_delivered_and_read() {
     Cases::copy(&dir.path().join("cases.db"), &copy).unwrap();
     let copy = Cases::open(&copy).unwrap();
     assert_eq!(copy.about("person:asel").unwrap().len(), 1);
+}
+
+#[test]
+fn who_is_forgotten_is_in_no_case_and_what_was_decided_stays() {
+    let (dir, cases) = store();
+    let own = filed(1, CaseKind::Complaint, false);
+    cases.file("complaint 1 person:asel", own, NOW).unwrap();
+    let id = CaseId::new([1; 8]);
+    cases.tell(id, deliver("2026-12-18"), NOW).unwrap();
+    cases.tell(id, open("supervisor-1"), NOW).unwrap();
+    let decided = decide("supervisor-1", Outcome::Upheld, 100);
+    cases.tell(id, decided, NOW + 60_000).unwrap();
+    // Filed by the same person for a child, whose case it stays.
+    let mut of_child = filed(2, CaseKind::Complaint, false);
+    if let Event::Filed { subject, by, .. } = &mut of_child {
+        "person:dana".clone_into(subject);
+        "asel".clone_into(by);
+    }
+    cases
+        .file("complaint 2 person:dana", of_child, NOW)
+        .unwrap();
+
+    assert_eq!(cases.forget("person:asel").unwrap(), 2);
+    assert_eq!(cases.forget("person:asel").unwrap(), 0);
+    assert!(cases.about("person:asel").unwrap().is_empty());
+    let case = cases.find(id).unwrap().unwrap();
+    assert_eq!((case.subject.as_str(), case.text), (FORGOTTEN, None));
+    let (_, decision) = case.decision.unwrap();
+    assert_eq!(decision.first.outcome, Outcome::Upheld);
+    let child = cases.find(CaseId::new([2; 8])).unwrap().unwrap();
+    assert_eq!(
+        (child.subject.as_str(), child.by.as_str()),
+        ("person:dana", FORGOTTEN)
+    );
+    assert!(child.text.is_some());
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(4).any(|found| found == b"asel"));
+    }
 }
 
 #[test]

@@ -307,6 +307,33 @@ impl Outbox {
         notices.collect()
     }
 
+    /// Takes out all notices to a person, with their deliveries and the chosen addresses. Gives how
+    /// many notices it was.
+    ///
+    /// # Errors
+    /// When they cannot be taken out, or what was is not settled yet.
+    pub fn forget(&self, person: &str) -> Result<usize, StoreError> {
+        let forgotten = {
+            let mut connection = self.connection();
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            tx.prepare_cached(
+                "DELETE FROM delivery WHERE notice IN (SELECT id FROM notice WHERE person = ?1)",
+            )?
+            .execute([person])?;
+            for table in ["choice", "wish", "asked"] {
+                tx.prepare(&format!("DELETE FROM {table} WHERE person = ?1"))?
+                    .execute([person])?;
+            }
+            let forgotten = tx
+                .prepare_cached("DELETE FROM notice WHERE person = ?1")?
+                .execute([person])?;
+            tx.commit()?;
+            forgotten
+        };
+        self.database.settle()?;
+        Ok(forgotten)
+    }
+
     fn change<T>(
         &self,
         id: NoticeId,

@@ -140,9 +140,7 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
         Order::EraseRows { entries, basis } => {
             erased(chronicle.erase_rows(&entries, &named(basis)?))
         }
-        Order::ErasePerson { person, basis } => {
-            erased(chronicle.erase_person(&format!("person:{person}"), &named(basis)?))
-        }
+        Order::ErasePerson { person, basis } => erase_person(app, &person, &named(basis)?, erased),
         Order::EraseMonth { period, basis } => {
             erased(chronicle.erase_month(month(period)?, &named(basis)?))
         }
@@ -208,6 +206,32 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
             }
         },
     }
+}
+
+/// Ends a person's keys, and takes the person out of cases and notices. Asked for again, it
+/// finishes what was left.
+fn erase_person(
+    app: &App,
+    person: &str,
+    basis: &str,
+    said: impl FnOnce(Result<Option<Erased>, ChronicleError>) -> Result<Value, Problem>,
+) -> Result<Value, Problem> {
+    let chronicle = &app.ledger.chronicle;
+    let mut done = said(chronicle.erase_person(&format!("person:{person}"), basis))?;
+    let left = |error: &dyn std::error::Error| {
+        tracing::error!(error = %in_one_line(error), "taking a person out of cases and notices");
+        Problem::internal(
+            "the keys are erased; cases or notices still name the person: give the order again, and see the log of the node",
+        )
+    };
+    let cases = app.desk.forget(person).map_err(|error| left(&error))?;
+    let notices = &app.people.notices.outbox;
+    let notices = notices.forget(person).map_err(|error| left(&error))?;
+    if let Some(done) = done.as_object_mut() {
+        done.insert("cases".to_owned(), json!(cases));
+        done.insert("notices".to_owned(), json!(notices));
+    }
+    Ok(done)
 }
 
 /// Opens an account, or finds it; gives its number and an activation code good for a week.

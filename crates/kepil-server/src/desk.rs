@@ -244,6 +244,16 @@ impl Desk {
         taken
     }
 
+    /// Takes a person out of the cases and of what waits.
+    pub(crate) fn forget(&self, person: &str) -> Result<usize, kepil_cases::StoreError> {
+        let subject = format!("person:{person}");
+        locked(&self.waiting).retain(|_, waiting| waiting.subject != subject);
+        if let Some(touched) = locked(&self.touched).as_mut() {
+            touched.remove(person);
+        }
+        self.cases.forget(&subject)
+    }
+
     /// A verdict that waits for a human.
     pub(crate) fn waits(&self, index: u64) -> Option<Waiting> {
         locked(&self.waiting).get(&index).cloned()

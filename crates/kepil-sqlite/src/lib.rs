@@ -86,6 +86,24 @@ impl Database {
         Ok(Self(Mutex::new(connection)))
     }
 
+    /// Moves what was written into the file and empties the journal: what was removed is then in
+    /// neither.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or somebody is reading what the journal holds.
+    pub fn settle(&self) -> rusqlite::Result<()> {
+        let busy: i64 =
+            self.connection()
+                .query_one("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        match busy {
+            0 => Ok(()),
+            _ => Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                None,
+            )),
+        }
+    }
+
     /// The connection, for one who waits for it.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,6 +155,29 @@ mod tests {
         assert!(copy(&path, &copied).is_err());
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_was_removed_is_in_no_file_once_it_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let database = Database::open(&path, SCHEMA).unwrap();
+        let word = "a word nobody else would write";
+        let run = |sql: &str| database.connection().execute(sql, [word]).unwrap();
+        let is_there = || {
+            let files = std::fs::read_dir(folder.path()).unwrap();
+            files.into_iter().any(|file| {
+                let bytes = std::fs::read(file.unwrap().path()).unwrap();
+                bytes
+                    .windows(word.len())
+                    .any(|found| found == word.as_bytes())
+            })
+        };
+        run("INSERT INTO word VALUES (?1)");
+        assert!(is_there());
+        run("DELETE FROM word WHERE word = ?1");
+        database.settle().unwrap();
+        assert!(!is_there());
     }
 
     #[test]

@@ -154,3 +154,31 @@ fn every_kind_and_state_comes_back_as_it_was_written() {
             .unwrap()
     );
 }
+
+#[test]
+fn who_is_forgotten_has_no_notice_and_no_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    choose(&outbox, Channel::Email, "aigul@example.kz");
+    outbox.queue(id(1), &new("a"), NOW).unwrap();
+    let other = New {
+        person: "somebody-else",
+        ..new("b")
+    };
+    outbox.queue(id(2), &other, NOW).unwrap();
+    assert_eq!(outbox.forget(PERSON).unwrap(), 1);
+    assert_eq!(outbox.forget(PERSON).unwrap(), 0);
+    assert_eq!(outbox.of_person(PERSON, 0, 9).unwrap(), []);
+    assert!(outbox.choices(PERSON).unwrap().is_empty());
+    assert!(outbox.due(Channel::Email, NOW + 9, 9).unwrap().is_empty());
+    assert_eq!(outbox.of_person("somebody-else", 0, 9).unwrap().len(), 1);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let is_there = |word: &str| {
+            bytes
+                .windows(word.len())
+                .any(|found| found == word.as_bytes())
+        };
+        assert!(!is_there(PERSON) && !is_there("aigul@example.kz"));
+    }
+}

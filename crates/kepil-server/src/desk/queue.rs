@@ -1,7 +1,8 @@
 //! The supervisor's queue: what waits for a person. It names nobody.
 
 use super::act::today;
-use super::page::{admit, due_cell, said, state_word};
+use super::page::{admit, due_cell, kind_word, said, state_word};
+use super::record::rule;
 use super::words::words;
 use crate::app::App;
 use crate::ledger::Intent;
@@ -21,6 +22,9 @@ use std::sync::{Arc, PoisonError};
 /// Rows of a table at most; how many there are in all is said.
 const MOST: usize = 100;
 
+/// Decided cases that are listed.
+const LAST_DECIDED: usize = 20;
+
 /// Deferrals that end within this many seconds are shown.
 const SOON_SECS: u64 = 30 * 86_400;
 
@@ -39,9 +43,11 @@ pub(super) async fn page(
             of(CaseKind::Complaint)?,
             of(CaseKind::Review)?,
             of(CaseKind::Reading)?,
+            app.desk.cases.decided(LAST_DECIDED)?,
         ))
     });
-    let (complaints, taken, readings) = found.await?.map_err(|error| ours(&error))?;
+    let (complaints, taken, readings, (in_all_decided, decided)) =
+        found.await?.map_err(|error| ours(&error))?;
     let law = app.law.load_full();
     let code = lang.code();
     let now = today(&app);
@@ -50,9 +56,10 @@ pub(super) async fn page(
             section aria-labelledby=(id) {
                 h2 id=(id) { (title) " (" (cases.len()) ")" }
                 @if cases.is_empty() { p { (w.none) } } @else { div.wide { table {
-                    thead { tr { th { (w.case_number) } th { (w.system) } th { (w.filed) } th { (w.due) } th { (w.state) } } }
+                    thead { tr { th { (w.case_number) } @if id == "readings" { th { (w.rule) } } th { (w.system) } th { (w.filed) } th { (w.due) } th { (w.state) } } }
                     tbody { @for case in cases.iter().take(MOST) { tr {
                         td data-label=(w.case_number) { a href={"/" (code) "/supervision/" (case.id)} { (case.id) } }
+                        @if id == "readings" { td data-label=(w.rule) { (rule(&app, w, case)) } }
                         td data-label=(w.system) { (system_name(&law, &case.system)) }
                         td data-label=(w.filed) { (at(lang, case.filed_ms / 1000)) }
                         td data-label=(w.due) { (due_cell(lang, case, now)) }
@@ -106,6 +113,19 @@ pub(super) async fn page(
             } } }
         }
         (table("readings", w.flagged, &readings))
+        section aria-labelledby="decided" {
+            h2 id="decided" { (w.decided_last) " (" (in_all_decided) ")" }
+            @if decided.is_empty() { p { (w.none) } } @else { div.wide { table {
+                thead { tr { th { (w.case_number) } th { (w.kind) } th { (w.system) } th { (w.decided) } th { (w.state) } } }
+                tbody { @for case in &decided { tr {
+                    td data-label=(w.case_number) { a href={"/" (code) "/supervision/" (case.id)} { (case.id) } }
+                    td data-label=(w.kind) { (kind_word(w, case.kind)) }
+                    td data-label=(w.system) { (system_name(&law, &case.system)) }
+                    td data-label=(w.decided) { @if let Some((ms, _)) = &case.decision { (at(lang, ms / 1000)) } }
+                    td data-label=(w.state) { (state_word(w, case)) }
+                } } }
+            } } }
+        }
         section aria-labelledby="intents" {
             h2 id="intents" { (w.intents) " (" (open) ")" }
             p.soft { (w.intents_how) }

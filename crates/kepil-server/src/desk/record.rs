@@ -15,7 +15,7 @@ use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use kepil_cases::{Case, CaseId, CaseKind, Command, Outcome, Refusal, TellError};
+use kepil_cases::{Case, CaseId, CaseKind, Command, FORGOTTEN, Outcome, Refusal, TellError};
 use kepil_chronicle::ChronicleError;
 use kepil_identity::holder::Role;
 use kepil_ledger::error::in_one_line;
@@ -198,18 +198,34 @@ fn details(w: &Words, payload: &Payload) -> Markup {
 }
 
 /// What a rule saw; no person's data are in it.
+fn seen(app: &App, case: &Case) -> String {
+    let text = case.text.as_ref();
+    let text = text.and_then(|text| unseal(app, &case.subject, text));
+    text.unwrap_or_default()
+}
+
+fn rule_word(w: &Words, rule: &str) -> &'static str {
+    match rule {
+        "many_persons" => w.many_persons,
+        "night_work" => w.night_work,
+        _ => w.close,
+    }
+}
+
+/// The rule that flagged a reading.
+pub(super) fn rule(app: &App, w: &Words, case: &Case) -> &'static str {
+    let seen = seen(app, case);
+    rule_word(w, seen.split(' ').next().unwrap_or_default())
+}
+
 fn flag(app: &App, w: &Words, case: &Case) -> Markup {
-    let text = case
-        .text
-        .as_ref()
-        .and_then(|text| unseal(app, &case.subject, text));
-    let text = text.unwrap_or_default();
+    let text = seen(app, case);
     let parts: Vec<&str> = text.split(' ').collect();
     html! {
         dl {
             dt { (w.official) } dd { (case.against) }
             @if let [rule, day, count, entries] = parts.as_slice() {
-                dt { (w.rule) } dd { (match *rule { "many_persons" => w.many_persons, "night_work" => w.night_work, _ => w.close }) }
+                dt { (w.rule) } dd { (rule_word(w, rule)) }
                 dt { (w.day) } dd { (day) }
                 dt { (w.count) } dd { (count) }
                 dt { (w.entries) } dd { (entries.replace(',', ", ")) }
@@ -455,6 +471,10 @@ pub(super) async fn publish(app: &Arc<App>, case: &Case) -> Result<(), Chronicle
     let (Some((_, decision)), Some(entry)) = (&case.decision, case.entry) else {
         return Ok(());
     };
+    // Whose data were erased has no list any more.
+    if case.subject == FORGOTTEN {
+        return Ok(());
+    }
     let outcome = match decision.first.outcome {
         Outcome::Upheld => super::UPHELD,
         Outcome::Rejected => super::REJECTED,

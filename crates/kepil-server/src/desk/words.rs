@@ -71,6 +71,7 @@ words! {
     gone: "The record was erased. What it said is gone, that it was there stays.", "Запись стёрта. Её содержания нет, её существование осталось.", "Жазба жойылған. Мазмұны жоқ, бар болғаны қалды.";
     person: "Person", "Лицо", "Адам";
     official: "Official", "Должностное лицо", "Лауазымды адам";
+    decided_last: "Decided last", "Решённые последними", "Соңғы шешілгендер";
     rule: "Rule", "Правило", "Ереже";
     many_persons: "many persons in one day", "много людей за один день", "бір күнде көп адам";
     night_work: "reading at night", "чтение ночью", "түнде оқу";

@@ -3,6 +3,7 @@
 use super::words::words;
 use super::{Named, Shared, frame, lang_of};
 use crate::app::App;
+use crate::people::moment;
 use crate::problem::Problem;
 use axum::extract::Form;
 use axum::http::StatusCode;
@@ -11,7 +12,7 @@ use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::receipt::Receipt;
 use kepil_ledger::verify::{Standing, receipt_over_keys};
 use kepil_store::source::DirSource;
-use kepil_terms::{Instant, Lang};
+use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -83,7 +84,7 @@ fn said(found: &Found, lang: Lang) -> Markup {
             time_ms,
             standing,
         } => {
-            let at = Instant::from_ms(i64::try_from(*time_ms).unwrap_or(i64::MAX)).to_rfc3339();
+            let at = moment::at(lang, time_ms / 1000);
             let stands = match standing {
                 Standing::Included => w.receipt_included,
                 Standing::NotYetPublished => w.receipt_not_yet,

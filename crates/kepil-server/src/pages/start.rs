@@ -3,6 +3,7 @@
 use super::words::{outcome, verdict, words};
 use super::{Named, Shared, frame, lang_of};
 use crate::app::Recent;
+use crate::people::moment;
 use crate::problem::Problem;
 use kepil_gate::record::Record;
 use kepil_terms::{Instant, Lang, Verdict};
@@ -143,7 +144,7 @@ pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Resul
         h1 { (title) }
         p.verdict.(record.verdict) { strong { (verdict(v, lang)) } ". " (why.summary) " (" (w.strict) ": " (verdict(d.strict, lang)) ")" }
         dl {
-            dt { (w.when) } dd { (Instant::from_ms(record.at).to_rfc3339()) }
+            dt { (w.when) } dd { (moment::at(lang, u64::try_from(record.at).unwrap_or_default() / 1000)) }
             dt { (w.who) } dd { (label("Actor", &record.actor)) " (" (record.who.system) ")" }
             dt { (w.what) } dd { (label("Action", &record.operation)) ": " (data) }
             dt { (w.aim) } dd { (purpose) }

@@ -97,7 +97,9 @@ async fn show(
             },
         }
         p { (w.number) ": " strong { (account_number(account.id)) } }
-        p { a href={"/" (lang.code()) "/my/notices"} { (notice_words(lang).notices) } }
+        @if account.holder.role.is_person() {
+            p { a href={"/" (lang.code()) "/my/notices"} { (notice_words(lang).notices) } }
+        }
         @if !account.is_ready() { p.said { (w.two_ways) } }
         (ways(app, lang, w, &account))
         (sessions(lang, w, &shown.sessions, &visitor))
@@ -156,10 +158,12 @@ fn ways(app: &App, lang: Lang, w: &Words, account: &Account) -> Markup {
                 p.soft { (w.print_codes_how) }
                 button type="submit" { (w.print_codes) }
             }
-            form action={"/" (code) "/my/identity/proof-secret"} method="post" {
-                h3 { (w.proof_secret) }
-                p.soft { (w.proof_secret_what) }
-                button type="submit" { (w.proof_secret_show) }
+            @if account.holder.role.is_person() {
+                form action={"/" (code) "/my/identity/proof-secret"} method="post" {
+                    h3 { (w.proof_secret) }
+                    p.soft { (w.proof_secret_what) }
+                    button type="submit" { (w.proof_secret_show) }
+                }
             }
         }
     }

@@ -278,9 +278,8 @@ pub async fn from_here(State(app): State<Arc<App>>, request: Request, next: Next
         let lang = request.uri().path().split('/').nth(1);
         let lang = lang.and_then(|code| lang_of(code).ok()).unwrap_or(Lang::Kk);
         let w = words(lang);
-        let body =
-            html! { h1 { (w.sign_in) } p.said role="alert" { (w.too_often) " " (secs) "." } };
-        let page = frame(&app, lang, "/sign-in", w.sign_in, &body);
+        let body = html! { h1 { (w.too_often_title) } p.said role="alert" { (w.too_often) " " (secs) "." } };
+        let page = frame(&app, lang, "/sign-in", w.too_often_title, &body);
         let wait = [(header::RETRY_AFTER, secs.to_string())];
         return (StatusCode::TOO_MANY_REQUESTS, wait, page).into_response();
     }

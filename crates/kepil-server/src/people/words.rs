@@ -143,6 +143,7 @@ words! {
     rejected: "your complaint was rejected", "жалоба отклонена", "шағым қабылданбады";
     services: "Where I signed in", "Где я входил", "Мен кірген сервистер";
     identity_released: "a service learned who you are", "сервис узнал, кто вы", "сервис сіздің кім екеніңізді білді";
+    too_often_title: "Too many forms at once", "Слишком много форм подряд", "Тым көп форма қатарынан";
     too_often: "Too many forms came from your network in a short time. Nothing was lost or done. Try again in this many seconds:", "Из вашей сети за короткое время пришло слишком много форм. Ничего не потеряно и не сделано. Попробуйте снова через столько секунд:", "Желіңізден қысқа уақытта тым көп форма келді. Ештеңе жоғалған да, жасалған да жоқ. Мынанша секундтан кейін қайталаңыз:";
     assisted: "an official helped you sign in", "вам помогли войти в центре", "орталықта кіруге көмектесті";
     assisted_now: "This is an assisted session: an official is helping you. It ends by itself after five minutes without use, and after half an hour. Sign out before you leave.", "Это сеанс с помощью должностного лица. Он сам закончится через пять минут бездействия и через полчаса. Выйдите перед уходом.", "Бұл — лауазымды адамның көмегімен ашылған сеанс. Ол бес минут әрекетсіздіктен кейін және жарты сағаттан соң өзі аяқталады. Кетер алдында шығыңыз.";

@@ -201,12 +201,8 @@ fn a_complaint_is_delivered_read_with_an_event_and_decided_with_reasons() {
         !page.contains("no human") && !page.contains("automated"),
         "{page}"
     );
-    assert!(
-        supervisor
-            .get("/en/supervision")
-            .text()
-            .contains("Complaints (0)")
-    );
+    let queue = supervisor.get("/en/supervision").text();
+    assert!(queue.contains("Complaints (0)") && queue.contains("Decided last (1)"));
     let notices = citizen.get("/en/my/notices").text();
     assert_eq!(notices.matches("/en/my/notices/").count(), 2, "{notices}");
     // The clock of the next step waits for the notice of the decision.
@@ -462,6 +458,8 @@ fn whoever_reads_somebody_close_is_flagged_for_a_supervisor() {
     place(&official.post("/en/desk/send", &sending));
     let mut supervisor = signed_in(&node, "supervisor", "supervisor-1");
     let id = flagged(&mut supervisor);
+    let queue = supervisor.get("/en/supervision").text();
+    assert!(queue.contains("somebody close to the official"), "{queue}");
     let record = supervisor.post(&format!("/en/supervision/{id}/record"), &[]);
     let text = record.text();
     assert!(text.contains("somebody close to the official") && text.contains("tax-official-1"));

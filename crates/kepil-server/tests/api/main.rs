@@ -17,6 +17,8 @@ mod endpoints;
 #[cfg(test)]
 mod entries;
 #[cfg(test)]
+mod forget;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod ledger;
