@@ -11,7 +11,7 @@ use crate::register::Register;
 use crate::throttle::Throttle;
 use crate::trust::Trust;
 use arc_swap::ArcSwap;
-use kepil_chronicle::{ChronicleError, record_of};
+use kepil_chronicle::{ChronicleError, Event, record_of};
 use kepil_gate::Gate;
 use kepil_gate::baseline::Baselines;
 use kepil_gate::case::Case;
@@ -21,6 +21,7 @@ use kepil_ledger::hash::Hash;
 use kepil_ledger::payload::{Payload, PayloadKind};
 use kepil_ledger::period::Period;
 use kepil_ledger::record::DecisionCode;
+use kepil_store::log::Ticket;
 use kepil_terms::{Instant, Verdict};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -294,6 +295,24 @@ impl App {
             .chronicle
             .keep_back(index, kind, until, &payload.order)?;
         Ok(())
+    }
+
+    /// Makes events durable, and takes them into what the node shows.
+    ///
+    /// # Errors
+    /// When the ledger takes no entries.
+    pub(crate) async fn record(&self, events: &[Event]) -> Result<Vec<Ticket>, ChronicleError> {
+        let tickets = self.ledger.chronicle.record(events).await?;
+        for (ticket, event) in tickets.iter().zip(events) {
+            self.take_payload(
+                ticket.index(),
+                &event.subject,
+                event.decision,
+                ticket.leaf(),
+                &event.payload,
+            );
+        }
+        Ok(tickets)
     }
 
     fn grow(&self, leaf: &Leaf, payload: &Payload) {

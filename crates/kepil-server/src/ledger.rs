@@ -493,17 +493,7 @@ pub async fn unknown_outcomes(
             )
         })
         .collect();
-    let tickets = app.ledger.chronicle.record(&events).await?;
-    for (ticket, event) in tickets.iter().zip(&events) {
-        app.take_payload(
-            ticket.index(),
-            &event.subject,
-            event.decision,
-            ticket.leaf(),
-            &event.payload,
-        );
-    }
-    Ok(())
+    app.record(&events).await.map(|_| ())
 }
 
 /// Folder with everything of a node's log, for commands.

@@ -65,22 +65,13 @@ pub(crate) async fn report(app: &App, system: &System, body: Value) -> Result<Va
         digest,
         now,
     );
-    let tickets = chronicle
+    let tickets = app
         .record(std::slice::from_ref(&event))
         .await
         .map_err(|e| {
             tracing::error!(error = %e, "recording an outcome failed");
             Problem::unrecordable("the ledger takes no entries at the moment; try again later")
         })?;
-    for ticket in &tickets {
-        app.take_payload(
-            ticket.index(),
-            &event.subject,
-            event.decision,
-            ticket.leaf(),
-            &event.payload,
-        );
-    }
     Ok(json!({"entry": tickets.first().map(Ticket::index)}))
 }
 
@@ -97,16 +88,7 @@ pub(crate) async fn conclude(
     let now = (app.clock)();
     let chronicle = &app.ledger.chronicle;
     let event = outcome_event(chronicle, index, intent, outcome, Vec::new(), now);
-    for ticket in &chronicle.record(std::slice::from_ref(&event)).await? {
-        app.take_payload(
-            ticket.index(),
-            &event.subject,
-            event.decision,
-            ticket.leaf(),
-            &event.payload,
-        );
-    }
-    Ok(())
+    app.record(std::slice::from_ref(&event)).await.map(|_| ())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

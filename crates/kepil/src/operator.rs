@@ -249,9 +249,12 @@ pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
             None => crate::out!("Done, under the notice at entry {notice}."),
         }
     } else if number("rows") == Some(0) {
-        crate::out!("There was nothing to erase.");
+        crate::out!("There was nothing to erase in the log.");
     } else {
         crate::out!("Done.");
+    }
+    if let (Some(cases), Some(notices)) = (number("cases"), number("notices")) {
+        crate::out!("Taken out of {cases} cases; {notices} notices removed.");
     }
     Ok(())
 }

@@ -102,20 +102,7 @@ pub(super) async fn record(app: &App, done: Done<'_>) -> Result<Ticket, Chronicl
         },
         embargo: None,
     };
-    let tickets = app
-        .ledger
-        .chronicle
-        .record(std::slice::from_ref(&event))
-        .await?;
-    for ticket in &tickets {
-        app.take_payload(
-            ticket.index(),
-            &event.subject,
-            event.decision,
-            ticket.leaf(),
-            &event.payload,
-        );
-    }
+    let tickets = app.record(std::slice::from_ref(&event)).await?;
     // Whoever did it looks at the list next.
     app.ledger.chronicle.hurry();
     tickets
