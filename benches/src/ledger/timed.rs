@@ -92,8 +92,8 @@ impl Disk for TimedDisk {
         }))
     }
 
-    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.inner.publish(scratch, path, bytes)
+    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8], stays: bool) -> io::Result<()> {
+        self.inner.publish(scratch, path, bytes, stays)
     }
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

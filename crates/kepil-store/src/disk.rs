@@ -32,12 +32,13 @@ pub trait Disk: fmt::Debug + Send + Sync {
 
     /// Replaces a published file in one step, without a sync: it can be derived again.
     ///
-    /// `scratch` is a path on the same file system that only this caller uses.
+    /// `scratch` is a path on the same file system that only this caller uses. A file that
+    /// `stays` as it is goes on its way to the disk at once.
     ///
     /// # Errors
     ///
     /// When it cannot be written; the old file then still stands.
-    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8], stays: bool) -> io::Result<()>;
 
     /// Replaces a file of the owner's in one step; it is durable when this returns.
     ///

@@ -40,16 +40,18 @@ impl Disk for DirectDisk {
         Ok(Box::new(DirectFile::open(path)?))
     }
 
-    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8], stays: bool) -> io::Result<()> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
         let mut file = File::create(scratch)?;
         file.write_all(bytes)?;
         fs::rename(scratch, path)?;
-        // On its way to the disk at once: left to the system, the files of half a minute go out in
-        // one burst, and the log's own writes stand in line behind it. Nothing waits for it here.
-        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        // Left to the system, the files of half a minute go out in one burst, and the log's own
+        // writes stand in line behind it. Nothing waits for it here.
+        if stays {
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        }
         Ok(())
     }
 }

@@ -152,7 +152,7 @@ mod tests {
             Err(io::Error::other("not asked for"))
         }
 
-        fn publish(&self, _: &Path, _: &Path, _: &[u8]) -> io::Result<()> {
+        fn publish(&self, _: &Path, _: &Path, _: &[u8], _: bool) -> io::Result<()> {
             Ok(())
         }
     }

@@ -242,7 +242,7 @@ impl Work {
         }
         self.write_filled()?;
         for (path, bytes) in self.builder.partial() {
-            self.write(&path.to_string(), &bytes)?;
+            self.write(&path.to_string(), &bytes, false)?;
         }
 
         let signer = self.shared.signer();
@@ -259,7 +259,7 @@ impl Work {
                 .map_err(|reason| PublishError::NotEndorsed { reason })?,
             None => checkpoint,
         };
-        self.write(CHECKPOINT_PATH, checkpoint.as_bytes())?;
+        self.write(CHECKPOINT_PATH, checkpoint.as_bytes(), false)?;
         self.keep_closing(checkpoint.as_bytes())?;
         self.shared.set_checkpoint(feed.size, checkpoint.into());
         if let Some((_, keeper)) = &self.heads {
@@ -341,7 +341,7 @@ impl Work {
     /// Writes the tiles and bundles that have filled up.
     fn write_filled(&mut self) -> Result<(), PublishError> {
         for (path, bytes) in self.builder.filled() {
-            self.write(&path.to_string(), bytes)?;
+            self.write(&path.to_string(), bytes, true)?;
         }
         self.outdated
             .extend(self.builder.filled().iter().map(|(path, _)| *path));
@@ -349,8 +349,8 @@ impl Work {
         Ok(())
     }
 
-    /// Writes a file unless it stands there already.
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
+    /// Writes a file unless it stands there already; one that `stays` is never written again.
+    fn write(&self, name: &str, bytes: &[u8], stays: bool) -> Result<(), PublishError> {
         let path = self.folder.join(name);
         let failed = |source| PublishError::Write {
             path: path.clone(),
@@ -366,7 +366,7 @@ impl Work {
             Err(error) => return Err(failed(error)),
         }
         self.disk
-            .publish(&self.folder.join(".writing"), &path, bytes)
+            .publish(&self.folder.join(".writing"), &path, bytes, stays)
             .map_err(failed)
     }
 

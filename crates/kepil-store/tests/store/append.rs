@@ -387,8 +387,8 @@ impl Disk for CountingDisk {
         )))
     }
 
-    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        DirectDisk.publish(scratch, path, bytes)
+    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8], stays: bool) -> io::Result<()> {
+        DirectDisk.publish(scratch, path, bytes, stays)
     }
 }
 

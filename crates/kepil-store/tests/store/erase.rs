@@ -198,8 +198,8 @@ impl Disk for TearingDisk {
         }))
     }
 
-    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        DirectDisk.publish(scratch, path, bytes)
+    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8], stays: bool) -> io::Result<()> {
+        DirectDisk.publish(scratch, path, bytes, stays)
     }
 }
 

@@ -76,9 +76,9 @@ impl Disk for FailingDisk {
         }))
     }
 
-    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8], stays: bool) -> io::Result<()> {
         spend(&self.publications, self.errno)?;
-        DirectDisk.publish(scratch, path, bytes)
+        DirectDisk.publish(scratch, path, bytes, stays)
     }
 }
 

@@ -517,8 +517,14 @@ fn a_snapshot_that_cannot_be_made_costs_nothing_but_time() {
         fn open_segment(&self, path: &Path) -> std::io::Result<Box<dyn SegmentFile>> {
             DirectDisk.open_segment(path)
         }
-        fn publish(&self, scratch: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-            DirectDisk.publish(scratch, path, bytes)
+        fn publish(
+            &self,
+            scratch: &Path,
+            path: &Path,
+            bytes: &[u8],
+            stays: bool,
+        ) -> std::io::Result<()> {
+            DirectDisk.publish(scratch, path, bytes, stays)
         }
         fn sync_below(&self, _: &Path) -> std::io::Result<()> {
             Err(std::io::ErrorKind::StorageFull.into())
