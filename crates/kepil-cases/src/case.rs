@@ -267,6 +267,9 @@ pub enum Command {
 /// Why it was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Whom it was about was erased.
+    #[error("handling a case: whom it was about was erased, and it ended with that")]
+    Forgotten,
     /// Whom it is about has not agreed yet.
     #[error("delivering a case: whom it is about has not agreed yet")]
     NotAgreed,
@@ -405,6 +408,9 @@ impl Case {
     /// # Errors
     /// Why it is not done.
     pub fn handle(&self, command: Command, now_ms: u64) -> Result<Vec<Event>, Refusal> {
+        if self.is_forgotten() {
+            return Err(Refusal::Forgotten);
+        }
         match command {
             Command::Agree if self.awaits => Ok(vec![Event::Agreed]),
             Command::Agree => Ok(Vec::new()),
@@ -480,7 +486,14 @@ impl Case {
     #[must_use]
     pub fn is_overdue(&self, today: Day) -> bool {
         let due = self.delivery.as_ref().and_then(|delivery| delivery.due);
-        self.decision.is_none() && due.is_some_and(|due| due < today)
+        let is_open = self.decision.is_none() && !self.is_forgotten();
+        is_open && due.is_some_and(|due| due < today)
+    }
+
+    /// Whom it was about was erased: it ended with that, decided or not.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        self.subject == FORGOTTEN
     }
 
     /// For how long somebody who may decide has had the record open.

@@ -213,7 +213,8 @@ impl Cases {
     }
 
     /// Takes a person out of all cases: whom they are about, who filed them, and the texts, which
-    /// nobody can read any more. What was decided stays. Gives how many cases it was.
+    /// nobody can read any more. Cases about the person end with that; what was decided stays.
+    /// Gives how many cases it was.
     ///
     /// # Errors
     /// When it cannot be kept; then nothing was taken out, or what was is not settled yet.
@@ -238,7 +239,7 @@ impl Cases {
                     tx.prepare_cached("UPDATE event SET body = ?2 WHERE seq = ?1")?
                         .execute(params![seq, serde_json::to_string(&event)?])?;
                     tx.prepare_cached(
-                        "UPDATE one SET subject = ?2, name = ?3 WHERE id = ?1 AND subject = ?4",
+                        "UPDATE one SET subject = ?2, name = ?3, is_open = 0 WHERE id = ?1 AND subject = ?4",
                     )?
                     .execute(params![
                         id.as_bytes(),
@@ -254,16 +255,16 @@ impl Cases {
         Ok(forgotten)
     }
 
-    /// The cases decided last, the newest on top, and how many are decided in all.
+    /// The cases that ended last, the newest on top, and how many have ended in all.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn decided(&self, most: usize) -> Result<(usize, Vec<Case>), StoreError> {
+    pub fn ended(&self, most: usize) -> Result<(usize, Vec<Case>), StoreError> {
         let connection = self.connection();
         let count: usize = connection
             .prepare_cached("SELECT count(*) FROM one WHERE is_open = 0")?
             .query_row([], |row| row.get(0))?;
-        // Nothing happens in a case after its decision.
+        // Nothing happens in a case after its end.
         let mut cases = all(
             &connection,
             "SELECT id FROM one WHERE is_open = 0

@@ -165,6 +165,25 @@ fn who_is_forgotten_is_in_no_case_and_what_was_decided_stays() {
     assert_eq!((case.subject.as_str(), case.text), (FORGOTTEN, None));
     let (_, decision) = case.decision.unwrap();
     assert_eq!(decision.first.outcome, Outcome::Upheld);
+    // One that nobody decided ends with the person.
+    let open_one = filed(3, CaseKind::Complaint, false);
+    cases
+        .file("complaint 3 person:asel", open_one, NOW)
+        .unwrap();
+    let third = CaseId::new([3; 8]);
+    cases.tell(third, deliver("2026-12-18"), NOW).unwrap();
+    cases.tell(third, open("supervisor-1"), NOW).unwrap();
+    cases.forget("person:asel").unwrap();
+    let late = decide("supervisor-1", Outcome::Upheld, 100);
+    assert_eq!(
+        refused(cases.tell(third, late, NOW + 90_000)),
+        Refusal::Forgotten
+    );
+    let waiting = cases.waiting(CaseKind::Complaint).unwrap();
+    assert!(waiting.iter().all(|case| case.id != third));
+    let ended = cases.find(third).unwrap().unwrap();
+    assert!(!ended.is_overdue(Day::parse("2027-01-09").unwrap()));
+    assert_eq!(cases.ended(9).unwrap().0, 2);
     let child = cases.find(CaseId::new([2; 8])).unwrap().unwrap();
     assert_eq!(
         (child.subject.as_str(), child.by.as_str()),

@@ -217,6 +217,11 @@ fn erase_person(
     said: impl FnOnce(Result<Option<Erased>, ChronicleError>) -> Result<Value, Problem>,
 ) -> Result<Value, Problem> {
     let chronicle = &app.ledger.chronicle;
+    if person.starts_with("person:") {
+        return Err(Problem::bad_request(
+            "give the reference as the register has it, without `person:` in front; nothing was erased",
+        ));
+    }
     let mut done = said(chronicle.erase_person(&format!("person:{person}"), basis))?;
     let left = |error: &dyn std::error::Error| {
         tracing::error!(error = %in_one_line(error), "taking a person out of cases and notices");
@@ -227,6 +232,19 @@ fn erase_person(
     let cases = app.desk.forget(person).map_err(|error| left(&error))?;
     let notices = &app.people.notices.outbox;
     let notices = notices.forget(person).map_err(|error| left(&error))?;
+    let is_known = app
+        .law
+        .load()
+        .register
+        .persons()
+        .iter()
+        .any(|known| known == person);
+    let is_nothing = done.get("rows") == Some(&json!(0)) && cases + notices == 0;
+    if is_nothing && done.get("notice") == Some(&Value::Null) && !is_known {
+        return Err(Problem::not_found(
+            "no register names this person, and log, cases and notices hold nothing of them: look at the reference",
+        ));
+    }
     if let Some(done) = done.as_object_mut() {
         done.insert("cases".to_owned(), json!(cases));
         done.insert("notices".to_owned(), json!(notices));

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod check;
+mod clients;
 mod export;
 mod identity;
 #[cfg(feature = "demo")]
@@ -23,6 +24,7 @@ pub(crate) mod uses;
 pub mod visitor;
 mod words;
 
+pub use clients::doubts;
 pub use number::account_number;
 pub use openid::OpenId;
 pub use passkeys::Passkeys;

@@ -95,6 +95,20 @@ fn walk(root: &Path, dir: &Path, out: &mut Vec<File>) -> Result<(), ServeError> 
     Ok(())
 }
 
+/// The registers as they stand in the file; none are empty ones.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn register_file(config: &Config) -> Result<RegisterFile, ServeError> {
+    let path = config.data_dir.join("register.json");
+    match std::fs::read(&path) {
+        Ok(bytes) => read_register(&bytes)
+            .map_err(|e| ServeError::Register(format!("{}: {e}", path.display()))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(RegisterFile::default()),
+        Err(e) => Err(ServeError::Register(format!("{}: {e}", path.display()))),
+    }
+}
+
 /// Loads the law and the registers of a configuration.
 ///
 /// # Errors
@@ -106,13 +120,7 @@ pub fn load_law(config: &Config) -> Result<Law, ServeError> {
     };
     let book = load(&pack_files(config)?, options).map_err(|e| ServeError::Law(e.to_string()))?;
     let gate = Gate::new(Arc::new(book)).map_err(|e| ServeError::Law(e.to_string()))?;
-    let path = config.data_dir.join("register.json");
-    let file: RegisterFile = match std::fs::read(&path) {
-        Ok(bytes) => read_register(&bytes)
-            .map_err(|e| ServeError::Register(format!("{}: {e}", path.display())))?,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => RegisterFile::default(),
-        Err(e) => return Err(ServeError::Register(format!("{}: {e}", path.display()))),
-    };
+    let file = register_file(config)?;
     let register = Register::load(&file, &gate).map_err(|e| ServeError::Register(e.to_string()))?;
     Ok(Law {
         gate,

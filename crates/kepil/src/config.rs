@@ -51,7 +51,8 @@ pub fn run(command: &Config, json: bool) -> Result<(), Failure> {
                     .map_err(|e| environment(format!("reading {}: {e}", path.display())))?;
                 Policy::parse(&text).map_err(|e| input(format!("{}: {e}", path.display())))?;
             }
-            let warnings = config.warnings();
+            let mut warnings = config.warnings();
+            warnings.extend(kepil_server::people::doubts(&config, &law).map_err(input)?);
             let systems = law.register.systems().count();
             if json {
                 crate::out!(

@@ -6,14 +6,14 @@ use crate::out;
 use kepil_ledger::error::in_one_line;
 use kepil_ledger::hash::Hash;
 use kepil_ledger::manifest::{MAX_FILES, Manifest};
-use kepil_ledger::note::MAX_NOTE_BYTES;
+use kepil_ledger::note::{MAX_NOTE_BYTES, VerifyingKey};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{BufReader, Read, Seek as _, SeekFrom};
 use std::path::Path;
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 /// Name of the signed list.
 const MANIFEST: &str = "manifest.txt";
@@ -37,58 +37,143 @@ impl Wrong {
 }
 
 /// An archive: the hashes of its files, and the bytes of the signed list.
+#[derive(Default)]
 struct Contents {
     hashes: BTreeMap<String, Hash>,
     manifest: Option<Vec<u8>>,
 }
 
-fn contents(file: &Path) -> Result<Contents, Failure> {
-    let said = |e: &dyn std::fmt::Display| input(format!("{}: {e}", file.display()));
-    let opened =
-        File::open(file).map_err(|e| environment(format!("opening {}: {e}", file.display())))?;
-    let mut archive = ZipArchive::new(BufReader::new(opened)).map_err(|e| said(&e))?;
+/// What is not as a node made it: other programs could see other files in it than this one.
+const PACKED_AGAIN: &str = "it is not as the node made it: packed again, or with more in it than it lists. Check the archive that the node gave, or the folder it unpacks to";
+
+fn contents(path: &Path) -> Result<Contents, Failure> {
+    let broken = |e: &dyn std::fmt::Display| environment(format!("{}: {e}", path.display()));
+    if path.is_dir() {
+        let mut found = Contents::default();
+        for entry in std::fs::read_dir(path).map_err(|e| broken(&e))? {
+            let entry = entry.map_err(|e| broken(&e))?;
+            let file = File::open(entry.path()).map_err(|e| broken(&e))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            found.take(name, file).map_err(|e| broken(&e))?;
+        }
+        return Ok(found);
+    }
+    let said = |e: &dyn std::fmt::Display| input(format!("{}: {e}", path.display()));
+    let mut file = File::open(path).map_err(|e| broken(&e))?;
+    let end = end_of(&mut file).map_err(|e| broken(&e))?;
+    let end =
+        end.ok_or_else(|| said(&"this is no ZIP archive of a node, or only a part of one"))?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| said(&e))?;
     if archive.len() > MAX_FILES + 1 {
         return Err(said(&"it holds more files than any export"));
     }
-    let (mut hashes, mut manifest) = (BTreeMap::new(), None);
+    // Each file begins where the one before ends, the list where the last ends, and the list names
+    // as many as there are: so every program sees the same.
+    let (mut found, mut at) = (Contents::default(), 0);
+    let mut is_tight = end.files == archive.len() && archive.offset() == 0;
     for place in 0..archive.len() {
-        let mut one = archive.by_index(place).map_err(|e| said(&e))?;
+        let one = archive.by_index(place).map_err(|_| said(&PACKED_AGAIN))?;
+        is_tight &= one.header_start() == at && one.compression() == CompressionMethod::Stored;
+        at = one.data_start().unwrap_or_default() + one.compressed_size();
         let name = one.name().map_err(|e| said(&e))?.into_owned();
+        found.take(name, one).map_err(|e| said(&e))?;
+    }
+    match is_tight && at == end.list {
+        true => Ok(found),
+        false => Err(said(&PACKED_AGAIN)),
+    }
+}
+
+/// What the last record of a ZIP archive says, if it ends the file.
+struct End {
+    files: usize,
+    /// Where the list of files begins.
+    list: u64,
+}
+
+fn end_of(file: &mut File) -> std::io::Result<Option<End>> {
+    const BYTES: usize = 22;
+    let length = file.metadata()?.len();
+    let Some(start) = length.checked_sub(BYTES as u64) else {
+        return Ok(None);
+    };
+    let mut record = [0; BYTES];
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(&mut record)?;
+    file.rewind()?;
+    let [
+        b'P',
+        b'K',
+        5,
+        6,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        f0,
+        f1,
+        s0,
+        s1,
+        s2,
+        s3,
+        l0,
+        l1,
+        l2,
+        l3,
+        0,
+        0,
+    ] = record
+    else {
+        return Ok(None);
+    };
+    let list = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
+    let size = u64::from(u32::from_le_bytes([s0, s1, s2, s3]));
+    let files = usize::from(u16::from_le_bytes([f0, f1]));
+    Ok((list + size == start).then_some(End { files, list }))
+}
+
+impl Contents {
+    /// Takes a file in.
+    fn take(&mut self, name: String, mut file: impl Read) -> std::io::Result<()> {
         if name == MANIFEST {
             let mut bytes = Vec::new();
             let limit = u64::try_from(MAX_NOTE_BYTES).unwrap_or(u64::MAX);
-            one.take(limit + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|e| said(&e))?;
-            manifest = Some(bytes);
-            continue;
+            file.take(limit + 1).read_to_end(&mut bytes)?;
+            self.manifest = Some(bytes);
+            return Ok(());
         }
         let mut hash = Sha256::new();
         let mut piece = [0; 64 * 1024];
         loop {
-            let read = one.read(&mut piece).map_err(|e| said(&e))?;
+            let read = file.read(&mut piece)?;
             let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else {
                 break;
             };
             hash.update(bytes);
         }
-        // The same name twice: whoever unpacks sees one of them, and this check the other.
-        if hashes
-            .insert(name, Hash::new(hash.finalize().into()))
-            .is_some()
-        {
-            return Err(said(&"a file stands in it twice"));
-        }
+        self.hashes.insert(name, Hash::new(hash.finalize().into()));
+        Ok(())
     }
-    Ok(Contents { hashes, manifest })
+}
+
+/// The log's key, given as it is or as the name of a file with it.
+fn key_of(given: &str) -> Result<VerifyingKey, Failure> {
+    if let Ok(text) = std::fs::read_to_string(given) {
+        return parse_key(&text);
+    }
+    match given.contains('+') {
+        true => parse_key(given),
+        false => Err(input(format!(
+            "--key: `{given}` is neither a file that can be read nor a key such as name+id+letters"
+        ))),
+    }
 }
 
 /// Checks the archive and says what was found.
 pub fn check(file: &Path, key: &str, json: bool) -> Result<(), Failure> {
-    let key = match std::fs::read_to_string(key) {
-        Ok(text) => parse_key(&text)?,
-        Err(_) => parse_key(key)?,
-    };
+    let key = key_of(key)?;
     let Contents { hashes, manifest } = contents(file)?;
     let manifest = manifest.ok_or_else(|| {
         input(format!(

@@ -32,7 +32,7 @@ pub enum Person {
     },
     /// Check an archive that a node gave out: that its log signed it, and nothing was changed.
     Export {
-        /// The archive, `kepil.zip`.
+        /// The archive, `kepil.zip`, or the folder it unpacks to.
         file: PathBuf,
         /// The log's key, as it stands at `/log/key` of the node: the text, or a file with it.
         #[arg(long)]

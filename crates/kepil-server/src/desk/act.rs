@@ -5,7 +5,7 @@ use super::Waiting;
 use crate::app::App;
 use crate::people::visitor::random;
 use axum::response::Response;
-use kepil_cases::{CaseId, CaseKind, Event as CaseEvent, FORGOTTEN, Flag, SealedText, Term};
+use kepil_cases::{CaseId, CaseKind, Event as CaseEvent, Flag, SealedText, Term};
 use kepil_chronicle::{ChronicleError, Event};
 use kepil_gate::record::hex;
 use kepil_ledger::error::in_one_line;
@@ -320,7 +320,7 @@ async fn mend(app: &Arc<App>) -> Result<(), String> {
     let cases = tokio::task::spawn_blocking(move || reading.desk.cases.of_people());
     let cases = cases.await.map_err(|e| e.to_string())?;
     let cases = cases.map_err(|e| in_one_line(&e))?;
-    for case in cases.into_iter().filter(|case| case.subject != FORGOTTEN) {
+    for case in cases.into_iter().filter(|case| !case.is_forgotten()) {
         let is_complaint = case.kind == CaseKind::Complaint;
         let done = match (&case.decision, &case.delivery) {
             (Some(_), _) => super::record::publish(app, &case).await,

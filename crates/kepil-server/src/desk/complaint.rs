@@ -11,7 +11,7 @@ use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use kepil_cases::{Case, CaseId, CaseKind, Event, SealedText, StoreError, Term};
+use kepil_cases::{Case, CaseId, CaseKind, Event, FORGOTTEN, SealedText, StoreError, Term};
 use kepil_ledger::payload::Payload;
 use kepil_ledger::period::Period;
 use kepil_notices::Kind;
@@ -368,7 +368,7 @@ pub(super) async fn one(
         p { a href={"/" (lang.code()) "/my/complaints"} { (w.complaints) } }
         h1 { (title) }
         (facts(lang, &case, &system_name(&law, &case.system), today(&app)))
-        @if !case.by.is_empty() { p { (w.filed_by) " " (case.by) } }
+        @if !case.by.is_empty() { p { (w.filed_by) " " (if case.by == FORGOTTEN { w.somebody_erased } else { case.by.as_str() }) } }
         @if case.awaits {
             p.said { (w.awaits) }
             form action={"/" (lang.code()) "/my/complaints/" (case.id) "/agree"} method="post" {

@@ -82,6 +82,7 @@ pub(super) const fn outcome_word(w: &Words, outcome: Outcome) -> &'static str {
 pub(super) fn state_word(w: &Words, case: &Case) -> &'static str {
     match (&case.decision, &case.proposal) {
         (Some((_, decision)), _) => outcome_word(w, decision.first.outcome),
+        (None, _) if case.is_forgotten() => w.person_erased,
         (None, Some(_)) => w.proposed,
         (None, None) => w.waits,
     }
@@ -93,6 +94,7 @@ pub(super) fn due_cell(lang: Lang, case: &Case, today: Day) -> Markup {
     let due = case.delivery.as_ref().map(|delivery| delivery.due);
     html! {
         @match due {
+            _ if case.is_forgotten() => { "–" }
             None => { (w.not_delivered) }
             Some(None) => { (w.no_due) }
             Some(Some(due)) => {

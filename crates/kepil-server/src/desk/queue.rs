@@ -43,7 +43,7 @@ pub(super) async fn page(
             of(CaseKind::Complaint)?,
             of(CaseKind::Review)?,
             of(CaseKind::Reading)?,
-            app.desk.cases.decided(LAST_DECIDED)?,
+            app.desk.cases.ended(LAST_DECIDED)?,
         ))
     });
     let (complaints, taken, readings, (in_all_decided, decided)) =

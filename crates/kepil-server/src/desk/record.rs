@@ -15,7 +15,7 @@ use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use kepil_cases::{Case, CaseId, CaseKind, Command, FORGOTTEN, Outcome, Refusal, TellError};
+use kepil_cases::{Case, CaseId, CaseKind, Command, Outcome, Refusal, TellError};
 use kepil_chronicle::ChronicleError;
 use kepil_identity::holder::Role;
 use kepil_ledger::error::in_one_line;
@@ -62,9 +62,11 @@ pub(super) async fn summary(
         p { a href={"/" (lang.code()) "/supervision"} { (w.supervision) } }
         h1 { (title) }
         (facts(lang, &case, &system_name(&law, &case.system), today(&app)))
-        form action={"/" (lang.code()) (path) "/record"} method="post" {
-            p id="how" { (how) }
-            button type="submit" aria-describedby="how" { (w.open_record) }
+        @if case.is_forgotten() { p.said { (w.forgotten) } (decision(&app, lang, &case)) } @else {
+            form action={"/" (lang.code()) (path) "/record"} method="post" {
+                p id="how" { (how) }
+                button type="submit" aria-describedby="how" { (w.open_record) }
+            }
         }
     };
     Ok(frame(&app, lang, &path, &title, &body).into_response())
@@ -91,6 +93,15 @@ pub(super) async fn open(
     let w = words(lang);
     admit(&app, lang, &visitor, Role::Supervisor, w.supervision)?;
     let case = case_of(&app, lang, &id).await?;
+    if case.is_forgotten() {
+        return Ok(said(
+            &app,
+            lang,
+            StatusCode::GONE,
+            w.supervision,
+            w.forgotten,
+        ));
+    }
     show(&app, lang, &visitor, case).await
 }
 
@@ -154,7 +165,7 @@ fn again(
         h1 { (w.decide) }
         p.said role="alert" { (wrong) }
         (facts(lang, case, &system_name(&law, &case.system), today(app)))
-        @if case.decision.is_none() && case.opened.contains_key(by) { (form(app, w, lang, case, by, typed)) }
+        @if case.decision.is_none() && !case.is_forgotten() && case.opened.contains_key(by) { (form(app, w, lang, case, by, typed)) }
     };
     let page = frame(app, lang, &path, &title, &body);
     (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
@@ -366,6 +377,7 @@ const fn refusal_word(w: &Words, refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Delivered | Refusal::NotDelivered | Refusal::NotAgreed => w.r_not_delivered,
         Refusal::Decided => w.r_decided,
+        Refusal::Forgotten => w.forgotten,
         Refusal::NotOpened => w.r_not_opened,
         Refusal::OwnAct => w.r_own,
         Refusal::Reasons => w.r_reasons,
@@ -402,6 +414,7 @@ pub(super) async fn decide(
         .into_iter()
         .find(|outcome| outcome.as_str() == typed.outcome);
     let wrong = match (typed.act.as_str(), outcome) {
+        _ if case.is_forgotten() => Some(w.forgotten),
         ("decide", None) => Some(w.r_outcome),
         ("decide" | "return", _) if length > MAX_TEXT => Some(w.r_reasons),
         ("decide" | "return" | "confirm", _) => None,
@@ -472,7 +485,7 @@ pub(super) async fn publish(app: &Arc<App>, case: &Case) -> Result<(), Chronicle
         return Ok(());
     };
     // Whose data were erased has no list any more.
-    if case.subject == FORGOTTEN {
+    if case.is_forgotten() {
         return Ok(());
     }
     let outcome = match decision.first.outcome {

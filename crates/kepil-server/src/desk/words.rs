@@ -71,7 +71,10 @@ words! {
     gone: "The record was erased. What it said is gone, that it was there stays.", "Запись стёрта. Её содержания нет, её существование осталось.", "Жазба жойылған. Мазмұны жоқ, бар болғаны қалды.";
     person: "Person", "Лицо", "Адам";
     official: "Official", "Должностное лицо", "Лауазымды адам";
-    decided_last: "Decided last", "Решённые последними", "Соңғы шешілгендер";
+    decided_last: "Decided or ended last", "Решённые или оконченные последними", "Соңғы шешілген не аяқталғандар";
+    person_erased: "ended: the person's data were erased", "окончено: данные человека стёрты", "аяқталды: адамның деректері жойылды";
+    somebody_erased: "somebody whose data were erased", "человек, данные которого стёрты", "деректері жойылған адам";
+    forgotten: "The data of the person this was about were erased on an order. The case ended with that: there is nothing to read and nothing to decide any more.", "Данные человека, о котором было это дело, стёрты по распоряжению. На этом дело окончено: читать и решать больше нечего.", "Осы іс туралы адамның деректері өкім бойынша жойылды. Іс осымен аяқталды: оқитын да, шешетін де ештеңе қалмады.";
     rule: "Rule", "Правило", "Ереже";
     many_persons: "many persons in one day", "много людей за один день", "бір күнде көп адам";
     night_work: "reading at night", "чтение ночью", "түнде оқу";

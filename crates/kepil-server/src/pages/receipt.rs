@@ -1,12 +1,13 @@
-//! Checking a receipt that somebody pastes: valid or not, in the log or not, without an account.
+//! Checking a receipt that somebody pastes or uploads: valid or not, in the log or not, without an
+//! account.
 
 use super::words::words;
 use super::{Named, Shared, frame, lang_of};
 use crate::app::App;
 use crate::people::moment;
 use crate::problem::Problem;
-use axum::extract::Form;
-use axum::http::StatusCode;
+use axum::extract::{Form, FromRequest as _, Multipart, Request};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kepil_ledger::note::VerifyingKey;
 use kepil_ledger::receipt::Receipt;
@@ -18,8 +19,38 @@ use serde::Deserialize;
 
 /// What was pasted.
 #[derive(Debug, Deserialize)]
-pub(super) struct Pasted {
+struct Pasted {
     receipt: String,
+}
+
+/// The text of a receipt from a form: of the file, if one was chosen, or as it was pasted.
+async fn text_of(request: Request) -> Result<String, Response> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("multipart/form-data") {
+        let pasted = Form::<Pasted>::from_request(request, &()).await;
+        let Form(pasted) = pasted.map_err(IntoResponse::into_response)?;
+        return Ok(pasted.receipt);
+    }
+    let parts = Multipart::from_request(request, &()).await;
+    let mut parts = parts.map_err(IntoResponse::into_response)?;
+    let (mut pasted, mut file) = (String::new(), String::new());
+    while let Some(part) = parts
+        .next_field()
+        .await
+        .map_err(IntoResponse::into_response)?
+    {
+        let name = part.name().unwrap_or_default().to_owned();
+        let bytes = part.bytes().await.map_err(IntoResponse::into_response)?;
+        // What is no text is no receipt, and is said to be none.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match name.as_str() {
+            "file" => file = text,
+            "receipt" => pasted = text,
+            _ => {}
+        }
+    }
+    Ok(if file.is_empty() { pasted } else { file })
 }
 
 /// What came of it.
@@ -40,11 +71,15 @@ enum Found {
 pub(super) async fn check(
     state: Shared,
     lang: Named<String>,
-    Form(pasted): Form<Pasted>,
+    request: Request,
 ) -> Result<Response, Problem> {
     let (app, lang) = (state.0, lang_of(&lang.0)?);
+    let typed = match text_of(request).await {
+        Ok(typed) => typed,
+        Err(refused) => return Ok(refused),
+    };
     let with = std::sync::Arc::clone(&app);
-    let text = pasted.receipt.clone();
+    let text = typed.clone();
     let found = tokio::task::spawn_blocking(move || look(&with, &text))
         .await
         .map_err(|_| Problem::internal("the receipt could not be checked"))?;
@@ -56,7 +91,7 @@ pub(super) async fn check(
     let body = html! {
         h1 { (w.receipt) }
         (said(&found, lang))
-        (form(lang, &pasted.receipt))
+        (form(lang, &typed))
         p { a href={"/" (lang.code()) "/ledger"} { (w.ledger) } }
     };
     Ok((status, frame(&app, lang, "/ledger", w.receipt, &body)).into_response())
@@ -66,9 +101,11 @@ pub(super) async fn check(
 pub(super) fn form(lang: Lang, typed: &str) -> Markup {
     let w = words(lang);
     html! {
-        form action={"/" (lang.code()) "/ledger"} method="post" {
+        form action={"/" (lang.code()) "/ledger"} method="post" enctype="multipart/form-data" {
             label for="receipt" { (w.receipt_paste) }
-            textarea id="receipt" name="receipt" rows="6" spellcheck="false" required { (typed) }
+            textarea id="receipt" name="receipt" rows="6" spellcheck="false" { (typed) }
+            label for="receipt-file" { (w.receipt_file) }
+            input id="receipt-file" name="file" type="file" accept=".json,application/json,text/plain";
             button type="submit" { (w.receipt_check) }
         }
     }

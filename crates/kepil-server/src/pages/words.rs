@@ -78,6 +78,7 @@ words! {
     check_text: "Every file of the log is public. With the key above, these commands rebuild it and check a receipt:", "Все файлы журнала открыты. С ключом выше эти команды перестраивают журнал и проверяют квитанцию:", "Журналдың барлық файлы ашық. Жоғарыдағы кілтпен мына командалар журналды қайта құрып, түбіртекті тексереді:";
     receipt: "Check a receipt", "Проверить квитанцию", "Түбіртекті тексеру";
     receipt_paste: "Paste the receipt, or the answer that holds it", "Вставьте квитанцию или ответ, в котором она есть", "Түбіртекті немесе ол бар жауапты қойыңыз";
+    receipt_file: "Or choose the file you kept", "Или выберите сохранённый файл", "Немесе сақталған файлды таңдаңыз";
     receipt_check: "Check", "Проверить", "Тексеру";
     receipt_unreadable: "This is not a receipt.", "Это не квитанция.", "Бұл түбіртек емес.";
     receipt_bad: "This receipt does not hold: this log did not sign it, or it was changed. Keep it, and ask whoever gave it to you.", "Эта квитанция недействительна: журнал её не подписывал либо она изменена. Сохраните её и спросите того, кто её дал.", "Бұл түбіртек жарамсыз: журнал оған қол қоймаған немесе ол өзгертілген. Оны сақтап, берген адамнан сұраңыз.";

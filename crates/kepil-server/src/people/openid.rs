@@ -5,6 +5,7 @@
 //! answer to a form would be stopped by the content policy (`form-action`).
 
 use super::attributes;
+use super::clients;
 use super::services;
 use super::visitor::{Visitor, ours, random, visitor, with_accounts};
 use super::words::words;
@@ -25,7 +26,7 @@ use kepil_identity::level::Level;
 use kepil_ledger::error::in_one_line;
 use kepil_oidc::assurance::{Acr, Amr, SignIn};
 use kepil_oidc::authorize::{Answer, Authorization, AuthorizeError, Next, Visit};
-use kepil_oidc::client::{Entry, Register};
+use kepil_oidc::client::Register;
 use kepil_oidc::code::{MemoryCodes, TokenId};
 use kepil_oidc::id::{AttributeName, ClientId, PersonId};
 use kepil_oidc::key::SigningKey;
@@ -104,33 +105,18 @@ fn kept(path: &FilePath, make: impl FnOnce() -> Option<Vec<u8>>) -> Result<Vec<u
     Ok(bytes)
 }
 
-/// Whether the gate can decide about what a client may be told.
-fn is_at_gate(entry: &Entry) -> bool {
-    entry.gate.is_some() || (entry.attributes.is_empty() && entry.iin_release.is_none())
-}
-
 impl OpenId {
     /// The provider, where the data folder names clients in `clients.json`.
     ///
     /// # Errors
     /// When the clients or the keys are broken.
     pub fn open(config: &Config) -> Result<Option<Self>, ServeError> {
-        let path = config.data_dir.join("clients.json");
-        let Ok(bytes) = std::fs::read(&path) else {
+        let Some((_, register)) = clients::read(config)? else {
             return Ok(None);
         };
         let say = |e: &dyn std::error::Error| {
-            ServeError::Environment(format!("{}: {}", path.display(), in_one_line(e)))
+            ServeError::Environment(format!("preparing the OpenID provider: {}", in_one_line(e)))
         };
-        let entries: Vec<Entry> = serde_json::from_slice(&bytes).map_err(|e| say(&e))?;
-        if let Some(entry) = entries.iter().find(|entry| !is_at_gate(entry)) {
-            return Err(ServeError::Environment(format!(
-                "{}: the client `{}` names attributes but no `gate`: say `\"gate\": {{\"system\": …, \"purpose\": …}}`, by which the gate decides about each release",
-                path.display(),
-                entry.client_id.as_str()
-            )));
-        }
-        let register = Register::new(entries).map_err(|e| say(&e))?;
         let levels = [Acr::Aal1, Acr::Aal2];
         let provider = Provider::new(&config.public_url, levels, Lang::Kk).map_err(|e| say(&e))?;
         let key = kept(&config.data_dir.join("openid.key"), || {

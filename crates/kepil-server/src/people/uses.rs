@@ -41,6 +41,8 @@ pub(crate) enum NoList {
     NotYet,
     #[error("there is no list of that month")]
     NoMonth,
+    #[error("there is no list of this person")]
+    Empty,
     #[error("the list does not check out: {0}")]
     Unsound(&'static str),
     #[error(transparent)]
@@ -126,7 +128,7 @@ pub(crate) fn list_of(app: &App, subject: &str, wanted: Option<Period>) -> Resul
     }
     let newest = months.iter().rev().find(|(_, uses)| *uses > 0);
     let newest = newest.or(months.last()).map(|(period, _)| *period);
-    let period = wanted.or(newest).ok_or(NoList::NoMonth)?;
+    let period = wanted.or(newest).ok_or(NoList::Empty)?;
     let file = make(app, subject, period)?;
     let policy = app.trust.policy(&chronicle.public());
     let policy = policy.ok_or(NoList::Unsound("policy"))?;
@@ -180,6 +182,7 @@ pub(crate) fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
         NoList::Standing(_) => (StatusCode::FORBIDDEN, w.not_yours),
         NoList::NotYet => (StatusCode::SERVICE_UNAVAILABLE, w.not_yet_published),
         NoList::NoMonth => (StatusCode::NOT_FOUND, w.no_month),
+        NoList::Empty => (StatusCode::NOT_FOUND, w.no_list),
         NoList::Unsound(_) | NoList::Chronicle(_) => {
             let error: &dyn std::error::Error = why;
             tracing::error!(error = %kepil_ledger::error::in_one_line(error), "a list cannot be shown");
@@ -189,6 +192,9 @@ pub(crate) fn refusal(app: &App, lang: Lang, why: &NoList) -> Response {
     let body = html! {
         h1 { (w.uses) }
         p.said role="alert" { (said) }
+        @if matches!(why, NoList::Empty) {
+            p { a href={"/" (lang.code()) "/my/export/kepil.zip"} { (w.export_all) } }
+        }
         p { a href={"/" (lang.code()) "/my/identity"} { (w.identity) } }
     };
     (status, frame(app, lang, "/my/uses", w.uses, &body)).into_response()

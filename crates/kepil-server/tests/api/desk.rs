@@ -202,7 +202,7 @@ fn a_complaint_is_delivered_read_with_an_event_and_decided_with_reasons() {
         "{page}"
     );
     let queue = supervisor.get("/en/supervision").text();
-    assert!(queue.contains("Complaints (0)") && queue.contains("Decided last (1)"));
+    assert!(queue.contains("Complaints (0)") && queue.contains("Decided or ended last (1)"));
     let notices = citizen.get("/en/my/notices").text();
     assert_eq!(notices.matches("/en/my/notices/").count(), 2, "{notices}");
     // The clock of the next step waits for the notice of the decision.

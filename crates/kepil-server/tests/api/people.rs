@@ -330,6 +330,32 @@ fn anybody_checks_a_receipt_by_pasting_it() {
         assert_eq!(page.status, 422, "{nonsense}");
         assert!(!page.text().contains("<script>alert"));
     }
+    // The file that was kept goes before what is in the box.
+    let upload = |file: &str, end: &str| {
+        let part = |name: &str, more: &str, text: &str| {
+            format!(
+                "--cut\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{text}\r\n"
+            )
+        };
+        let chosen = "; filename=\"r.json\"\r\nContent-Type: application/json";
+        let body = part("receipt", "", "old") + &part("file", chosen, file) + end;
+        node.call("post", "/en/ledger")
+            .header("sec-fetch-site", "same-origin")
+            .body("multipart/form-data; boundary=cut", body.as_bytes())
+            .send()
+    };
+    let page = upload(&receipt, "--cut--\r\n");
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(page.text().contains("stands in the published log"));
+    assert_eq!(
+        upload("<script>alert(1)</script>", "--cut--\r\n").status,
+        422
+    );
+    // Nothing chosen: what is in the box counts, and it is no receipt.
+    assert_eq!(upload("", "--cut--\r\n").status, 422);
+    assert_eq!(upload(&receipt, "").status, 400, "a form that was cut off");
+    let large = upload(&"x".repeat(3_000_000), "--cut--\r\n");
+    assert_eq!(large.status, 413, "{}", large.text());
 }
 
 #[test]
@@ -435,6 +461,8 @@ fn signed_archive(node: &Node, browser: &mut Browser, table: &str) {
         assert_eq!(*hash.as_bytes(), found, "{name}");
     }
     assert_eq!(files["uses.csv"], table.as_bytes());
+    let own: Value = serde_json::from_slice(&files["register.json"]).unwrap();
+    assert_eq!(own["kind"], "person");
     let account: Value = serde_json::from_slice(&files["account.json"]).unwrap();
     assert_eq!(account["role"], "citizen");
     assert_eq!(account["ways_in"][0]["way"]["kind"], "secret");

@@ -80,6 +80,72 @@ fn an_archive_is_what_the_log_signed_or_says_what_is_not() {
 }
 
 #[test]
+fn an_archive_that_two_programs_could_read_in_two_ways_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = log(1).verifying_key().to_string();
+    let good = archive(&dir, Some(&manifest()), &SIGNED);
+    let bytes = std::fs::read(&good).unwrap();
+    let check = |bytes: &[u8]| {
+        let path = dir.path().join("changed.zip");
+        std::fs::write(&path, bytes).unwrap();
+        kepil(&[
+            "person",
+            "export",
+            &path.display().to_string(),
+            "--key",
+            &key,
+        ])
+    };
+    check(&bytes).ended(0);
+    let more = |front: &[u8], back: &[u8]| [front, &bytes, back].concat();
+    check(&more(b"front", b"")).ended(2);
+    check(&more(b"", b"back")).ended(2).says("only a part");
+    // The same name twice: a forged file before the signed one, in the files and in the list.
+    let forged = archive(
+        &dir,
+        Some(&manifest()),
+        &[("uses.jsom", "{\"evil\":1}"), SIGNED[0], SIGNED[1]],
+    );
+    let forged = std::fs::read(forged).unwrap();
+    let mut twice = forged.clone();
+    let name = b"uses.jsom";
+    for at in 0..twice.len() - name.len() {
+        if &twice[at..at + name.len()] == name {
+            twice[at..at + name.len()].copy_from_slice(b"uses.json");
+        }
+    }
+    assert_ne!(twice, forged);
+    check(&twice).ended(2).says("packed again");
+    for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        check(&bytes[..cut]).ended(2);
+    }
+}
+
+#[test]
+fn a_folder_is_checked_like_its_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = log(1).verifying_key().to_string();
+    let folder = dir.path().join("unpacked");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, text) in SIGNED {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    std::fs::write(folder.join("manifest.txt"), manifest()).unwrap();
+    let check = || {
+        kepil(&[
+            "person",
+            "export",
+            &folder.display().to_string(),
+            "--key",
+            &key,
+        ])
+    };
+    check().ended(0).says("none changed");
+    std::fs::write(folder.join("uses.csv"), "other").unwrap();
+    check().ended(1).says("uses.csv: changed");
+}
+
+#[test]
 fn what_is_no_archive_or_no_key_ends_with_2_or_3() {
     let dir = tempfile::tempdir().unwrap();
     let key = log(1).verifying_key().to_string();
@@ -93,5 +159,5 @@ fn what_is_no_archive_or_no_key_ends_with_2_or_3() {
     let good = archive(&dir, Some(&manifest()), &SIGNED);
     kepil(&["person", "export", &good, "--key", "nonsense"])
         .ended(2)
-        .says("the log's key");
+        .says("neither a file");
 }

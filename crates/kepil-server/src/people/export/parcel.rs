@@ -6,6 +6,8 @@ use crate::people::number::account_number;
 use crate::people::services;
 use crate::people::visitor::Visitor;
 use crate::people::words::words;
+use crate::register::RecordEntry;
+use crate::serve::register_file;
 use kepil_identity::account::{Account, Dated, Event};
 use kepil_identity::factor::Factor;
 use kepil_identity::mandate::Mandate;
@@ -44,6 +46,7 @@ pub(super) fn make(
             pretty(&crate::desk::complaints(app, &uses.person)?)?,
         ),
         ("notices.json", pretty(&notices(app, visitor)?)?),
+        ("register.json", pretty(&registered(app, visitor)?)?),
         ("read-me.txt", words(lang).export_read_me.into()),
         ("uses.csv", uses.table().into_bytes()),
         ("uses.json", uses.json().into_bytes()),
@@ -62,6 +65,15 @@ pub(super) fn make(
     archive.start_file(MANIFEST, stored)?;
     archive.write_all(manifest.as_bytes())?;
     Ok(archive.finish()?.into_inner())
+}
+
+/// The person's own record in the register, as the file has it.
+fn registered(app: &App, visitor: &Visitor) -> Result<Value, Broken> {
+    let file = register_file(&app.config)?;
+    let own = |record: &&RecordEntry| {
+        record.kind == "person" && record.id == visitor.account.holder.reference
+    };
+    Ok(serde_json::to_value(file.records.iter().find(own))?)
 }
 
 /// The account: ways in without what is secret in them, sessions, history, powers, services.
