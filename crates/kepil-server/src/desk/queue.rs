@@ -7,7 +7,7 @@ use super::words::words;
 use crate::app::App;
 use crate::ledger::Intent;
 use crate::pages::{frame, lang_of};
-use crate::people::moment::at;
+use crate::people::moment::{at, day};
 use crate::people::uses::system_name;
 use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Path, State};
@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_cases::{Case, CaseKind};
 use kepil_identity::holder::Role;
-use kepil_terms::Lang;
+use kepil_terms::{Day, Instant, Lang};
 use maud::{Markup, html};
 use std::sync::{Arc, PoisonError};
 
@@ -101,7 +101,7 @@ pub(super) async fn page(
                             td data-label=(w.state) { a href={"/" (code) "/supervision/" (case.id)} { (state_word(w, case)) } }
                         }
                         None => {
-                            td data-label=(w.due) { (review_due(&app, lang, one.at_ms).unwrap_or_else(|| w.no_due.to_owned())) }
+                            td data-label=(w.due) { (review_due(&app, lang, one.at_ms, now)) }
                             td data-label=(w.state) {
                                 form action={"/" (code) "/supervision/reviews/" (index)} method="post" {
                                     button.small type="submit" { (w.take) " " span.away { (index) } }
@@ -129,7 +129,7 @@ pub(super) async fn page(
         section aria-labelledby="intents" {
             h2 id="intents" { (w.intents) " (" (open) ")" }
             p.soft { (w.intents_how) }
-            @if !intents.is_empty() { div.wide { table {
+            @if intents.is_empty() { p { (w.none) } } @else { div.wide { table {
                 thead { tr { th { (w.entry) } th { (w.system) } th { (w.purpose) } th { (w.since) } } }
                 tbody { @for (index, intent) in &intents { tr {
                     td data-label=(w.entry) { (index) }
@@ -153,11 +153,21 @@ pub(super) async fn page(
     Ok(frame(&app, lang, "/supervision", w.supervision, &body).into_response())
 }
 
-fn review_due(app: &App, lang: Lang, at_ms: u64) -> Option<String> {
-    let begun = kepil_terms::Instant::from_ms(i64::try_from(at_ms).ok()?).kz_day();
+/// Until when a verdict is to be looked at that nobody has taken up.
+fn review_due(app: &App, lang: Lang, at_ms: u64, today: Day) -> Markup {
+    let w = words(lang);
+    let begun = Instant::from_ms(i64::try_from(at_ms).unwrap_or(i64::MAX)).kz_day();
     let law = app.law.load();
     let due = super::act::review_term(app).ends(begun, &law.gate.book().calendar);
-    due.ok().map(|day| crate::people::moment::day(lang, day))
+    html! {
+        @match due {
+            Ok(due) => {
+                (day(lang, due))
+                @if due < today { " · " strong.deny { (w.is_overdue) } }
+            }
+            Err(_) => { (w.no_due) }
+        }
+    }
 }
 
 /// The oldest open intents that no court seals, and how many there are.
