@@ -112,12 +112,19 @@ pub(crate) async fn visitor(
     let Some(secret) = secret_of(app, headers) else {
         return Ok(None);
     };
-    let hash = hash(&secret);
+    let (hash, here) = (hash(&secret), device(headers));
     let found = with_accounts(app, move |app| {
         let accounts = &app.people.accounts;
         let Some(session) = accounts.session(&hash, (app.wall)())? else {
             return Ok(None);
         };
+        // A cookie that turns up in another browser was taken from the first: it opens nothing
+        // any more, in either of them.
+        if session.device != here {
+            tracing::warn!(session = %session.id, "a session turned up in another browser and was ended");
+            accounts.end_session(session.account, session.id)?;
+            return Ok(None);
+        }
         let account = accounts.find(session.account)?;
         Ok::<_, kepil_accounts::StoreError>(account.map(|account| (account, session)))
     })

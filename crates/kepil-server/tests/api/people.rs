@@ -225,6 +225,55 @@ fn a_person_sees_and_ends_sessions_and_keeps_two_ways() {
 }
 
 #[test]
+fn a_cookie_in_another_browser_ends_the_session() {
+    const FIRST: &str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0 Safari/537.36";
+    const NEWER: &str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/157.0.0.0 Safari/537.36";
+    const THIEF: &str = "Mozilla/5.0 (Windows NT 10.0) Gecko/20100101 Firefox/145.0";
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let fields = [
+        ("number", number.as_str()),
+        ("secret", SECRET),
+        ("code", &codes[0]),
+    ];
+    let reply = node
+        .call("post", "/en/sign-in/secret")
+        .header("user-agent", FIRST)
+        .header("sec-fetch-site", "same-origin")
+        .body(
+            "application/x-www-form-urlencoded",
+            form(&fields).as_bytes(),
+        )
+        .send();
+    let cookie = reply
+        .header("set-cookie")
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let look = |agent: &str| {
+        let call = node
+            .call("get", "/en/my/identity")
+            .header("cookie", &cookie);
+        call.header("user-agent", agent).send()
+    };
+    assert_eq!(look(FIRST).status, 200);
+    assert_eq!(
+        look(NEWER).status,
+        200,
+        "a browser that was brought up to date"
+    );
+    let stolen = look(THIEF);
+    assert!(
+        stolen.status == 303 && !stolen.text().contains(&number),
+        "{}",
+        stolen.text()
+    );
+    assert_eq!(look(FIRST).status, 303, "it is over for both");
+}
+
+#[test]
 fn a_session_that_nobody_uses_ends() {
     let (_dir, _stage, play, node) = started();
     let (number, codes) = set_up(&node, &play.person);
