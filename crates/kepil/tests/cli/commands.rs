@@ -376,3 +376,41 @@ fn a_broken_configuration_ends_with_2_and_names_the_key() {
     let path = file(&dir, "kepil.toml", "lisen = 1");
     kepil(&["serve", "--config", &path]).ended(2).says("lisen");
 }
+
+/// The fenced JSON blocks of a document under a heading.
+fn blocks(text: &str, heading: &str) -> Vec<String> {
+    let from = text.split_once(heading).unwrap().1;
+    let section = from.split("\n## ").next().unwrap();
+    let parts = section.split("```json\n").skip(1);
+    parts
+        .map(|part| part.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_service_of_the_openid_guide_is_one_the_gate_knows() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/openid.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let files = blocks(&guide, "## A service from beginning to end");
+    let [clients, register] = files.as_slice() else {
+        panic!("{} files in the guide", files.len());
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("clients.json"), clients).unwrap();
+    fs::write(data.join("register.json"), register).unwrap();
+    let config = format!("data_dir = {:?}", data.display().to_string());
+    let path = file(&dir, "kepil.toml", &config);
+    let json = kepil(&["config", "check", &path, "--json"]).ended(0).json();
+    assert_eq!(json["warnings"], serde_json::json!([]));
+    assert_eq!(json["systems"], 1);
+    fs::write(
+        data.join("register.json"),
+        register.replace("agreement-aid", "agreement-other"),
+    )
+    .unwrap();
+    kepil(&["config", "check", &path])
+        .ended(0)
+        .says("names the agreement `agreement-aid`");
+}
