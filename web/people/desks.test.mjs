@@ -120,12 +120,16 @@ for (const [lang, person] of [
   });
 }
 
-test("a verdict that is left to a human is taken up and decided", async () => {
-  const supervisor = await as("en", "supervisor-2");
+test("a verdict that is left to a human is taken up, looked at in each language, and decided", async () => {
+  const supervisor = await as("kk", "supervisor-2");
   await supervisor.locator("form[action*='/supervision/reviews/'] button").first().click();
   await supervisor.waitForURL(/supervision\/[0-9a-f]{16}$/);
-  await send(supervisor);
-  await seen(supervisor, "review", "en");
+  const place = supervisor.url();
+  for (const lang of ["kk", "ru", "en"]) {
+    await supervisor.goto(place.replace("/kk/", `/${lang}/`));
+    await send(supervisor);
+    await seen(supervisor, "review", lang);
+  }
   await supervisor.locator("input[value=refused]").check();
   await send(supervisor);
   // Reasons are missing: what was chosen is kept.

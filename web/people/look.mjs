@@ -48,6 +48,57 @@ export async function seen(page, name, lang) {
   await page.setViewportSize({ width: 1280, height: 800 });
 }
 
+/** Loads the page once more with nothing kept: how much it is, and that nothing is asked of others. */
+export async function budget(page, base) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+  const asked = [];
+  let bytes = 0;
+  session.on("Network.requestWillBeSent", ({ request }) => request.url.startsWith("data:") || asked.push(request.url));
+  session.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
+  await page.reload({ waitUntil: "networkidle" });
+  const own = asked.filter((url) => url.startsWith(base));
+  assert.deepEqual(asked, own, "nothing is asked of others");
+  const counted = own.filter((url) => !url.endsWith("/assets/icon.svg"));
+  assert.ok(counted.length <= 3, `${page.url()}: ${counted}`);
+  assert.ok(bytes <= 30_000, `${page.url()}: ${bytes} bytes`);
+  await session.detach();
+}
+
+/** Goes through the page with the keyboard: first the way to the content, then in the order of reading. */
+export async function walked(page) {
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("Tab");
+  const skip = await page.evaluate(() => {
+    const all = [...document.querySelectorAll("*")];
+    return { to: document.activeElement.getAttribute("href"), at: all.indexOf(document.activeElement) };
+  });
+  assert.equal(skip.to, "#main", page.url());
+  let last = skip.at;
+  for (let stops = 0; stops < 400; stops++) {
+    await page.keyboard.press("Tab");
+    const place = await page.evaluate(() => {
+      const active = document.activeElement;
+      const { outlineStyle } = getComputedStyle(active);
+      return {
+        at: [...document.querySelectorAll("*")].indexOf(active),
+        tag: active.outerHTML.slice(0, 120),
+        seen: outlineStyle !== "none",
+        body: active === document.body,
+      };
+    });
+    // At the end the browser begins again.
+    if (place.body || place.at === skip.at) return;
+    // A field for a day has stops of its own: day, month, year.
+    const inside = place.at === last && place.tag.includes('type="date"');
+    assert.ok(place.at > last || inside, `${page.url()}: ${place.tag} comes out of the order of reading`);
+    assert.ok(place.seen, `${page.url()}: the focus on ${place.tag} cannot be seen`);
+    last = place.at;
+  }
+  assert.fail(`${page.url()}: the keyboard does not come to an end`);
+}
+
 const months = new RegExp(
   `(?<!\\p{L})(${[
     "January|February|March|April|May|June|July|August|September|October|November|December",

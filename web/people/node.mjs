@@ -40,11 +40,14 @@ export async function startNode() {
     /** The code that was sent to a telephone, as the modem's program would find it. */
     code: async (to) => {
       const out = join(folder, "demo", "sms", "out");
-      for (const name of (await readdir(out)).filter((n) => n.endsWith(".json"))) {
-        const message = JSON.parse(await readFile(join(out, name), "utf8"));
-        const code = message.text.match(/(?<!\d)\d{6}(?!\d)/);
-        await rm(join(out, name));
-        if (message.to === to && code) return code[0];
+      for (let look = 0; look < 50; look += 1) {
+        for (const name of (await readdir(out)).filter((n) => n.endsWith(".json"))) {
+          const message = JSON.parse(await readFile(join(out, name), "utf8"));
+          const code = message.text.match(/(?<!\d)\d{6}(?!\d)/);
+          await rm(join(out, name));
+          if (message.to === to && code) return code[0];
+        }
+        await new Promise((done) => setTimeout(done, 100));
       }
       throw new Error(`no code went to ${to}`);
     },

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import * as rp from "openid-client";
+import { seen } from "./look.mjs";
 import { freePort, startBrowser } from "./node.mjs";
 
 const secret = "four calm words here";
@@ -57,6 +58,7 @@ async function service(id, sector, more = {}) {
 }
 
 before(async () => {
+  await mkdir(process.env.SCREENS ?? "screens", { recursive: true });
   folder = await mkdtemp(join(tmpdir(), "kepil-openid-"));
   const data = join(folder, "data");
   await mkdir(data);
@@ -222,8 +224,8 @@ test("the number goes to whom a law lets know it, through the gate, and the pers
   const aid = await through(page, "aid", { scope: "openid name iin" });
   assert.deepEqual(aid.info, { sub: aid.claims.sub, name: "Person One", iin: "000000000101" });
   // Nothing about the person stands in a token.
-  const seen = JSON.stringify([aid.claims, aid.tokens.scope, aid.back]);
-  assert.doesNotMatch(seen, /000000000101|Person One/);
+  const told = JSON.stringify([aid.claims, aid.tokens.scope, aid.back]);
+  assert.doesNotMatch(told, /000000000101|Person One/);
   // What it did not ask for it does not get.
   const less = await through(page, "aid", { signs: false, scope: "openid name", asks: false });
   assert.deepEqual(Object.keys(less.info).sort(), ["name", "sub"]);
@@ -247,21 +249,24 @@ test("the number goes to whom a law lets know it, through the gate, and the pers
   await context.close();
 });
 
-test("who declines is sent back with an error, and nothing is released", async () => {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  const config = await configuration("clinic");
-  const { url, checks } = await request(config, "clinic", { prompt: "consent" });
-  await page.goto(url.href);
-  await signIn(page);
-  await page.click("button[value=no]");
-  await page.waitForURL(arrived("clinic"));
-  await assert.rejects(
-    rp.authorizationCodeGrant(config, new URL(page.url()), checks),
-    (error) => error.error === "access_denied",
-  );
-  await context.close();
-});
+for (const lang of ["kk", "ru", "en"]) {
+  test(`who declines is sent back with an error, and nothing is released, ${lang}`, async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const config = await configuration("clinic");
+    const { url, checks } = await request(config, "clinic", { prompt: "consent", ui_locales: lang });
+    await page.goto(url.href);
+    await signIn(page);
+    await seen(page, "consent", lang);
+    await page.click("button[value=no]");
+    await page.waitForURL(arrived("clinic"));
+    await assert.rejects(
+      rp.authorizationCodeGrant(config, new URL(page.url()), checks),
+      (error) => error.error === "access_denied",
+    );
+    await context.close();
+  });
+}
 
 test("without a sign-in prompt=none says so, and a fresh sign-in is asked for where it is wanted", async () => {
   const context = await browser.newContext();

@@ -57,6 +57,32 @@ impl Accounts {
         Ok(Some(session))
     }
 
+    /// Takes out the sessions that are over and that nobody came back to; gives how many.
+    ///
+    /// # Errors
+    /// When they cannot be read or taken out.
+    pub fn sweep_sessions(&self, now_ms: u64) -> Result<usize, StoreError> {
+        let mut connection = self.connection();
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut over: Vec<[u8; 32]> = Vec::new();
+        {
+            let mut all = tx.prepare_cached("SELECT hash, body FROM session")?;
+            let mut rows = all.query([])?;
+            while let Some(row) = rows.next()? {
+                let session: Session = read(&row.get::<_, String>(1)?)?;
+                if session.check(now_ms).is_err() {
+                    over.push(row.get(0)?);
+                }
+            }
+        }
+        for hash in &over {
+            tx.prepare_cached("DELETE FROM session WHERE hash = ?1")?
+                .execute([hash])?;
+        }
+        tx.commit()?;
+        Ok(over.len())
+    }
+
     /// The sessions of an account that last still, newest first.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
-//! The code that shows whose an address is: sent to it, typed back once.
+//! A code that shows whose an address is: sent to it, typed back once.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// How long a code is good, milliseconds: 15 minutes.
+/// How long a code that confirms an address is good, milliseconds: 15 minutes.
 pub const CODE_MS: u64 = 15 * 60_000;
 
 /// How often a code may be tried.
@@ -13,16 +13,16 @@ pub const TRIES: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
     /// It is another one.
-    #[error("confirming an address: the code is wrong, {left} tries are left")]
+    #[error("trying a code: it is wrong, {left} tries are left")]
     Wrong {
         /// How often it may be tried still.
         left: u32,
     },
     /// It was tried too often; a new one is needed.
-    #[error("confirming an address: the code was tried too often; ask for a new one")]
+    #[error("trying a code: it was tried too often; ask for a new one")]
     Spent,
     /// Its time has passed, or there never was one.
-    #[error("confirming an address: there is no code, or its time has passed; ask for a new one")]
+    #[error("trying a code: there is none, or its time has passed; ask for a new one")]
     None,
 }
 
@@ -36,15 +36,15 @@ pub struct Code {
 }
 
 impl Code {
-    /// Draws a code of six digits: its text, and what is kept of it.
+    /// Draws a code of six digits that is good for so long: its text, and what is kept of it.
     #[must_use]
-    pub fn draw(random: [u8; 24], now_ms: u64) -> (String, Self) {
+    pub fn draw(random: [u8; 24], good_ms: u64, now_ms: u64) -> (String, Self) {
         let (number, salt) = split(random);
         let text = format!("{:06}", number % 1_000_000);
         let code = Self {
             salt,
             hash: hash(&salt, &text),
-            until_ms: now_ms.saturating_add(CODE_MS),
+            until_ms: now_ms.saturating_add(good_ms),
             tried: 0,
         };
         (text, code)

@@ -56,7 +56,7 @@ impl Message {
     /// A code that shows whose address it is.
     #[must_use]
     pub fn code(id: NoticeId, lang: Lang, node: &str, code: &str, at_ms: u64) -> Self {
-        let (subject, said, why) = match lang {
+        let words = match lang {
             Lang::En => (
                 "Your code",
                 "The code for this address is",
@@ -73,6 +73,38 @@ impl Message {
                 "Ол 15 минут және тек осы түйінде жарамды. Оны сұрамаған болсаңыз, біреу мекенжайды қате терген: ештеңе істемеңіз.",
             ),
         };
+        Self::with_code((id, lang, at_ms), words, code, node)
+    }
+
+    /// A code to sign in with.
+    #[must_use]
+    pub fn entry(id: NoticeId, lang: Lang, node: &str, code: &str, at_ms: u64) -> Self {
+        let words = match lang {
+            Lang::En => (
+                "Your code to sign in",
+                "The code to sign in is",
+                "It is good for 10 minutes, at this node alone. Nobody asks you for it. If you are not signing in, somebody knows your secret: set another one.",
+            ),
+            Lang::Ru => (
+                "Ваш код для входа",
+                "Код для входа:",
+                "Он действует 10 минут и только на этом узле. Никто не спрашивает его у вас. Если вы не входите, кто-то знает ваш секрет: задайте другой.",
+            ),
+            Lang::Kk => (
+                "Кіруге арналған кодыңыз",
+                "Кіру коды:",
+                "Ол 10 минут және тек осы түйінде жарамды. Оны сізден ешкім сұрамайды. Сіз кіріп жатпасаңыз, біреу құпиясөзіңізді біледі: басқасын орнатыңыз.",
+            ),
+        };
+        Self::with_code((id, lang, at_ms), words, code, node)
+    }
+
+    fn with_code(
+        (id, lang, at_ms): (NoticeId, Lang, u64),
+        (subject, said, why): (&str, &str, &str),
+        code: &str,
+        node: &str,
+    ) -> Self {
         Self {
             id,
             at_ms,

@@ -77,12 +77,54 @@ impl Law {
 }
 
 /// A decision as the start page shows it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Recent {
     /// Index in the log.
     pub index: u64,
     /// The record.
     pub record: Record,
+    /// What has to be worked out for a page; done when somebody first looks.
+    pub shown: OnceLock<Shown>,
+}
+
+/// What a page shows of a decision beyond its record, in ids of the vocabulary.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// The data categories.
+    pub categories: Vec<String>,
+    /// The purpose.
+    pub purpose: String,
+    /// The provision that decided.
+    pub source: String,
+}
+
+/// The decisions of a node: how many of each verdict, and the last ones.
+#[derive(Debug, Default)]
+pub struct Latest {
+    /// Allowed.
+    pub ok: u64,
+    /// Left to a person.
+    pub human: u64,
+    /// Refused.
+    pub deny: u64,
+    /// The last ones, newest first.
+    pub list: VecDeque<Arc<Recent>>,
+}
+
+impl Latest {
+    fn take(&mut self, index: u64, record: Record) {
+        match record.verdict.as_str() {
+            "ok" => self.ok += 1,
+            "human" => self.human += 1,
+            _ => self.deny += 1,
+        }
+        self.list.push_front(Arc::new(Recent {
+            index,
+            record,
+            shown: OnceLock::new(),
+        }));
+        self.list.truncate(RECENT);
+    }
 }
 
 /// How often a provision was relied on and refused by.
@@ -138,8 +180,8 @@ pub struct App {
     pub metrics: Metrics,
     /// The conformance tenant, if it is on.
     pub conformance: Option<Conformance>,
-    /// The latest decisions, newest first.
-    pub recent: Mutex<VecDeque<Recent>>,
+    /// The decisions so far.
+    pub latest: Mutex<Latest>,
     /// Reliance by provision.
     pub reliance: Mutex<HashMap<String, Reliance>>,
     /// The month everybody was enrolled in last, and the registers that named them.
@@ -162,7 +204,8 @@ impl std::fmt::Debug for App {
     }
 }
 
-const RECENT: usize = 200;
+/// Decisions that the start page can show.
+const RECENT: usize = 30;
 
 impl App {
     /// The event time.
@@ -196,9 +239,8 @@ impl App {
                 reliance.entry(provision(rule)).or_default().refused += 1;
             }
         }
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.push_front(Recent { index, record });
-        recent.truncate(RECENT);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.take(index, record);
     }
 
     /// Rebuilds the views from the log.

@@ -5,6 +5,7 @@ mod act;
 mod ask;
 mod assist;
 mod behalf;
+mod choice;
 mod complaint;
 mod page;
 mod queue;

@@ -445,6 +445,7 @@ pub async fn work(app: Arc<App>) {
             tracing::error!(error = %error, "recording unknown outcomes");
         }
         crate::desk::flags(&app).await;
+        crate::people::sweep(&app).await;
         match app.ledger.chronicle.open_due(now_ms).await {
             Ok(opened) if opened.is_empty() => {}
             Ok(opened) => tracing::info!(count = opened.len(), "sealed entries were opened"),

@@ -2,6 +2,7 @@
 
 mod chart;
 mod law;
+mod numbers;
 mod receipt;
 mod start;
 mod systems;
@@ -15,10 +16,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use kepil_terms::Lang;
+pub(crate) use law::{address, beginning};
 use maud::{DOCTYPE, Markup, html};
+pub(crate) use numbers::grouped;
 use std::sync::Arc;
 use words::words;
-pub(crate) use words::{outcome, verdict};
+pub(crate) use words::{outcome, precisions, verdict};
 
 /// The pages.
 pub fn router() -> Router<Arc<App>> {
@@ -29,6 +32,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/{lang}", get(start::page))
         .route("/{lang}/law", get(law::list))
         .route("/{lang}/law/{act}", get(law::act))
+        .route("/{lang}/law/{act}/{article}", get(law::one))
         .route("/{lang}/decisions/{index}", get(start::decision))
         .route("/{lang}/systems", get(systems::page))
         .route("/{lang}/ledger", get(start::ledger).post(receipt::check))
@@ -80,7 +84,7 @@ pub(crate) fn frame(app: &App, lang: Lang, path: &str, title: &str, body: &Marku
                         a href={"/" (lang.code()) "/systems"} { (w.systems) }
                         @if path.starts_with("/desk") { a href={"/" (lang.code()) "/desk"} { (w.desk) } }
                         @else if path.starts_with("/supervision") { a href={"/" (lang.code()) "/supervision"} { (w.supervision) } }
-                        @else { a href={"/" (lang.code()) "/my/uses"} { (w.my_uses) } }
+                        @else { a href={"/" (lang.code()) "/my"} { (w.my_space) } }
                         a href={"/" (lang.code()) "/my/identity"} { (w.my_identity) }
                     }
                     nav.langs aria-label=(w.language) {

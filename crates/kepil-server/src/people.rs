@@ -18,8 +18,11 @@ mod openid;
 mod passkeys;
 mod power_words;
 pub(crate) mod powers;
+mod sent_codes;
 mod services;
 mod sign_in;
+mod strangers;
+pub(crate) mod timeline;
 pub(crate) mod uses;
 pub mod visitor;
 mod words;
@@ -38,9 +41,15 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use kepil_accounts::Accounts;
+use kepil_identity::attempts::TooEarly;
 use kepil_ledger::error::in_one_line;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use strangers::Strangers;
+
+/// Rounds of the work behind the node between two sweeps: five minutes.
+const SWEEP: u64 = 600;
 
 /// Everything a node holds for its people.
 #[derive(Debug)]
@@ -55,6 +64,8 @@ pub struct People {
     pub is_secure: bool,
     /// The OpenID provider, where there are relying services.
     pub openid: Option<OpenId>,
+    strangers: Strangers,
+    rounds: AtomicU64,
     /// Invented people of a demonstration, by reference.
     #[cfg(feature = "demo")]
     pub invented: std::sync::Mutex<Vec<(String, kepil_identity::id::AccountId)>>,
@@ -73,9 +84,46 @@ impl People {
             passkeys: Passkeys::new(&config.public_url),
             is_secure: config.public_url.starts_with("https://"),
             openid: OpenId::open(config)?,
+            strangers: Strangers::default(),
+            rounds: AtomicU64::new(0),
             #[cfg(feature = "demo")]
             invented: std::sync::Mutex::default(),
         })
+    }
+}
+
+impl People {
+    /// Takes note of an attempt with a number that is nobody's; it gets slow like any other.
+    fn stranger(&self, number: &str, now_ms: u64) -> Result<(), TooEarly> {
+        match number::prefix(number) {
+            Some(prefix) => self.strangers.attempt(prefix, now_ms),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Takes out what nobody came back to: ceremonies and codes every five minutes, sessions every
+/// hour.
+pub(crate) async fn sweep(app: &Arc<App>) {
+    let round = app.people.rounds.fetch_add(1, Ordering::Relaxed);
+    if !round.is_multiple_of(SWEEP) {
+        return;
+    }
+    let is_hour = round.is_multiple_of(SWEEP * 12);
+    let with = Arc::clone(app);
+    let swept = tokio::task::spawn_blocking(move || {
+        let (accounts, now_ms) = (&with.people.accounts, (with.wall)());
+        let mut count = accounts.sweep(now_ms)?;
+        if is_hour {
+            count += accounts.sweep_sessions(now_ms)?;
+        }
+        Ok::<_, kepil_accounts::StoreError>(count)
+    });
+    match swept.await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(count)) => tracing::debug!(count, "taken out of the accounts: nobody came back"),
+        Ok(Err(error)) => tracing::error!(error = %in_one_line(&error), "sweeping the accounts"),
+        Err(error) => tracing::error!(%error, "sweeping the accounts"),
     }
 }
 
@@ -100,6 +148,8 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
         .route("/assets/check.js", get(check::script))
         .route("/{lang}/sign-in", get(sign_in::page))
         .route("/{lang}/sign-in/secret", post(sign_in::by_secret))
+        .route("/{lang}/sign-in/send", post(sent_codes::send))
+        .route("/{lang}/sign-in/code", post(sent_codes::by_code))
         .route(
             "/{lang}/sign-in/passkey/start",
             post(sign_in::passkey_start),
@@ -137,6 +187,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
         .route("/{lang}/my/identity", get(identity::page))
         .route("/{lang}/my/identity/secret", post(identity::secret))
         .route("/{lang}/my/identity/codes", post(identity::codes))
+        .route("/{lang}/my/identity/channel", post(sent_codes::add))
         .route("/{lang}/my/identity/remove", post(identity::remove))
         .route(
             "/{lang}/my/identity/proof-secret",

@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use kepil_gate::Gate;
 use kepil_law::pack::{File, Options as PackOptions, load};
 use kepil_store::log::{CloseError, PublishError};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -193,7 +193,7 @@ pub fn open(config: Config, event_clock: Clock, wall: Clock) -> Result<Arc<App>,
         operator: crate::admin::token(&config.data_dir).map_err(say)?,
         metrics: Metrics::default(),
         conformance,
-        recent: Mutex::new(VecDeque::new()),
+        latest: Mutex::default(),
         reliance: Mutex::new(HashMap::new()),
         trust: Trust::default(),
         throttle: Throttle::per_minute(config.limits.forms_per_minute),

@@ -245,7 +245,10 @@ pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
         }
     } else if let Some(notice) = number("notice") {
         match number("rows") {
-            Some(rows) => crate::out!("{rows} rows erased, under the notice at entry {notice}."),
+            Some(rows) => crate::out!(
+                "{} erased, under the notice at entry {notice}.",
+                counted(rows, "row")
+            ),
             None => crate::out!("Done, under the notice at entry {notice}."),
         }
     } else if number("rows") == Some(0) {
@@ -254,7 +257,19 @@ pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
         crate::out!("Done.");
     }
     if let (Some(cases), Some(notices)) = (number("cases"), number("notices")) {
-        crate::out!("Taken out of {cases} cases; {notices} notices removed.");
+        crate::out!(
+            "Taken out of {}; {} removed.",
+            counted(cases, "case"),
+            counted(notices, "notice")
+        );
     }
     Ok(())
+}
+
+/// A count with its noun.
+fn counted(count: u64, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    }
 }

@@ -208,6 +208,21 @@ fn sessions_are_found_by_their_secret_listed_and_ended() {
 }
 
 #[test]
+fn sessions_that_nobody_came_back_to_are_swept_out() {
+    let accounts = Accounts::in_memory().unwrap();
+    let idle = Limits::of(Role::Citizen).idle_ms;
+    for (n, begun_ms) in [(1, NOW), (2, NOW + idle / 2)] {
+        let begun = session(n, id(n), begun_ms);
+        accounts.begin_session(&hash(&[n; 32]), &begun).unwrap();
+    }
+    assert_eq!(accounts.sweep_sessions(NOW + idle - 1).unwrap(), 0);
+    assert_eq!(accounts.sweep_sessions(NOW + idle).unwrap(), 1);
+    assert_eq!(accounts.sweep_sessions(NOW + idle).unwrap(), 0);
+    let left = accounts.session(&hash(&[2; 32]), NOW + idle).unwrap();
+    assert_eq!(left.unwrap().id, SessionId::new([2; 16]));
+}
+
+#[test]
 fn a_session_lives_by_use_and_a_raised_one_has_a_new_secret() {
     let accounts = Accounts::in_memory().unwrap();
     let (old, new) = (hash(&[1; 32]), hash(&[2; 32]));

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 fn asked(outbox: &Outbox, typed: &str, now_ms: u64) -> Result<String, AskError> {
     let address = Address::parse(Channel::Email, typed)?;
-    let (text, code) = Code::draw([now_ms.to_be_bytes()[7]; 24], now_ms);
+    let (text, code) = Code::draw([now_ms.to_be_bytes()[7]; 24], CODE_MS, now_ms);
     outbox.ask(PERSON, &address, Lang::Kk, &code, now_ms)?;
     Ok(text)
 }
@@ -82,7 +82,7 @@ fn nobody_is_flooded_with_codes() {
 proptest! {
     #[test]
     fn a_code_has_six_digits_and_opens_itself_alone(random: [u8; 24], typed in "\\PC{0,12}") {
-        let (text, code) = Code::draw(random, NOW);
+        let (text, code) = Code::draw(random, CODE_MS, NOW);
         prop_assert!(text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit()));
         prop_assert_eq!(code.clone().attempt(&text, NOW), Ok(()));
         if typed.chars().filter(|c| c.is_ascii_digit()).collect::<String>() != text {

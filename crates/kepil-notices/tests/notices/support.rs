@@ -31,7 +31,7 @@ pub fn new(key: &str) -> New<'_> {
 /// Chooses an address and confirms it.
 pub fn choose(outbox: &Outbox, channel: Channel, typed: &str) {
     let address = Address::parse(channel, typed).unwrap();
-    let (text, code) = Code::draw([7; 24], NOW);
+    let (text, code) = Code::draw([7; 24], kepil_notices::CODE_MS, NOW);
     outbox.ask(PERSON, &address, Lang::Ru, &code, NOW).unwrap();
     let confirmed = outbox.confirm(PERSON, channel, &text, NOW).unwrap();
     confirmed.unwrap();

@@ -267,7 +267,7 @@ pub(super) fn review_of(
             case.id,
             review_term(app),
             waiting.at_ms,
-            format!("entry {index} of the log"),
+            super::page::proof_of_entry(index),
         );
     }
     Ok(case.id)
@@ -368,7 +368,7 @@ fn file(app: &App, flag: &Flag) -> Result<(), String> {
             case.id,
             Term::COMPLAINT,
             now,
-            "the watch of this node".to_owned(),
+            super::page::PROOF_OF_WATCH.to_owned(),
         );
     }
     Ok(())

@@ -1,14 +1,16 @@
 //! The official's desk: purpose before data; the verdict, and what the citizen will see, before
 //! anything is sent.
 
+use super::choice::{DATA, bases, boxes, releasing};
 use super::page::{admit, said};
 use super::words::{Words, words};
 use crate::app::{App, Law};
 use crate::authzen;
 use crate::evaluate::{self, Caller};
-use crate::pages::{frame, lang_of, verdict};
+use crate::pages::{frame, lang_of, precisions, verdict};
 use crate::people::moment::at;
-use crate::people::uses::{reasons, system_name, use_line};
+use crate::people::timeline::{system_name, use_line};
+use crate::people::uses::reasons;
 use crate::people::visitor::{Visitor, ours, random, with_accounts};
 use crate::register::System;
 use axum::extract::{Form, Path, Query, State};
@@ -27,9 +29,6 @@ use std::sync::Arc;
 
 /// How long a checked request may wait to be sent, milliseconds.
 const WAITS_MS: u64 = 15 * 60 * 1000;
-
-/// Prefix of the boxes of data categories in the form.
-const DATA: &str = "data.";
 
 /// The references that a request may name, by their field.
 const REFERENCES: [&str; 4] = ["agreement", "consent", "case", "order"];
@@ -127,7 +126,7 @@ pub(super) async fn page(
                 @if now < m.from_ms || now >= m.until_ms { " · " strong.deny { (w.a_not_in_force) } } }
         }
         @match (&chosen, is_chosen) {
-            (Ok(_), true) => { (ask_form(&app, &law, lang, &typed, None)) }
+            (Ok(_), true) => { (ask_form(&app, &law, lang, official, &typed, None)) }
             (Err(why), true) => { p.said role="alert" { (why) } }
             _ => {}
         }
@@ -192,7 +191,14 @@ fn own(app: &App, law: &Law, lang: Lang, mandate: &OfficialMandate) -> Markup {
 }
 
 /// The form of a request, with what was typed.
-fn ask_form(app: &App, law: &Law, lang: Lang, typed: &Typed, wrong: Option<&str>) -> Markup {
+fn ask_form(
+    app: &App,
+    law: &Law,
+    lang: Lang,
+    official: &str,
+    typed: &Typed,
+    wrong: Option<&str>,
+) -> Markup {
     let w = words(lang);
     let vocab = &law.gate.book().vocab;
     let list = |ty: &str| -> Vec<(String, String)> {
@@ -201,15 +207,17 @@ fn ask_form(app: &App, law: &Law, lang: Lang, typed: &Typed, wrong: Option<&str>
             .map(|id| (id.to_owned(), vocab.label(ty, id, lang)))
             .collect()
     };
-    // What an official asks a register for: the operations by which data reach somebody.
-    let releasing = vocab
-        .class("ActionClass", "release")
-        .map(|(_, members)| members);
+    // What an official asks a register for.
     let is_release = |id: &str| {
         let term = vocab.find("Action", id);
-        term.is_some_and(|term| releasing.is_none_or(|all| all & kepil_law::vocab::bit(term) != 0))
+        term.is_some_and(|term| releasing(vocab) & kepil_law::vocab::bit(term) != 0)
     };
     let is_demo = app.config.danger_assumed_law;
+    let mandate = law
+        .register
+        .mandates_of(official)
+        .find(|m| m.id == field(typed, "mandate"));
+    let system = mandate.map_or("", |m| m.system.as_str());
     html! {
         h2 { (w.a_second) " " (vocab.label("Purpose", field(typed, "purpose"), lang)) }
         @if let Some(wrong) = wrong { p.said role="alert" { (wrong) } }
@@ -223,15 +231,10 @@ fn ask_form(app: &App, law: &Law, lang: Lang, typed: &Typed, wrong: Option<&str>
             label for="person" { (w.person) }
             p.soft id="person-how" { (w.a_person_how) }
             input id="person" name="person" required maxlength="200" aria-describedby="person-how" value=(field(typed, "person"));
-            fieldset {
-                legend { (w.a_data) }
-                @for (id, name) in list("Category") {
-                    label.choice { input type="checkbox" name={(DATA) (id)} value="1" checked[typed.contains_key(&format!("{DATA}{id}"))]; " " (name) }
-                }
-            }
+            (boxes(law, lang, system, |id| typed.contains_key(&format!("{DATA}{id}"))))
             label for="precision" { (w.a_precision) }
             select id="precision" name="precision" {
-                @for (id, name) in [("yes_no", w.a_yes_no), ("attribute", w.a_attribute), ("record", w.a_record), ("history", w.a_history)] {
+                @for (id, name) in precisions(lang) {
                     option value=(id) selected[id == field(typed, "precision") || (field(typed, "precision").is_empty() && id == "record")] { (name) }
                 }
             }
@@ -240,7 +243,8 @@ fn ask_form(app: &App, law: &Law, lang: Lang, typed: &Typed, wrong: Option<&str>
             input id="fields" name="fields" maxlength="2000" aria-describedby="fields-how" value=(field(typed, "fields"));
             label for="basis" { (w.cited) }
             p.soft id="basis-how" { (w.a_basis_how) }
-            input id="basis" name="basis" maxlength="2000" aria-describedby="basis-how" value=(field(typed, "basis"));
+            input id="basis" name="basis" list="bases" maxlength="2000" aria-describedby="basis-how" value=(field(typed, "basis"));
+            (bases(law, lang, mandate.map_or("", |m| m.role.as_str()), app.now()))
             @for (name, title) in REFERENCES.into_iter().zip([w.a_agreement, w.a_consent, w.a_case, w.a_order]) {
                 label for=(name) { (title) }
                 input id=(name) name=(name) maxlength="200" value=(field(typed, name));
@@ -313,7 +317,8 @@ pub(super) async fn check(
     let (mandate, system) = mandate(&app, &law, w, &official, &typed)
         .map_err(|why| said(&app, lang, StatusCode::FORBIDDEN, w.desk, why))?;
     let again = |wrong: &str| {
-        let body = html! { h1 { (w.desk) } (ask_form(&app, &law, lang, &typed, Some(wrong))) };
+        let body =
+            html! { h1 { (w.desk) } (ask_form(&app, &law, lang, &official, &typed, Some(wrong))) };
         let page = frame(&app, lang, "/desk", w.desk, &body);
         (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
     };
@@ -364,7 +369,7 @@ pub(super) async fn check(
             p { @match answered { Verdict::Ok => { (w.a_send_ok) } Verdict::Human => { (w.a_send_human) } Verdict::Deny => { (w.a_send_deny) } } }
             button type="submit" { (w.a_send) }
         }
-        details { summary { (w.a_change) } (ask_form(&app, &law, lang, &typed, None)) }
+        details { summary { (w.a_change) } (ask_form(&app, &law, lang, &official, &typed, None)) }
     };
     Ok(frame(&app, lang, "/desk", w.a_verdict, &body).into_response())
 }

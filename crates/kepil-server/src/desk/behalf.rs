@@ -1,6 +1,6 @@
 //! A complaint that a representative files for somebody; a child of 14 or 15 must agree to it.
 
-use super::complaint::{Filing, Typed, form_page, is_text, keep};
+use super::complaint::{Complainant, Typed, form_page, taken};
 use super::page::said;
 use super::words::words;
 use crate::app::App;
@@ -68,23 +68,13 @@ pub(super) async fn file(
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
     let w = words(lang);
     let (acting, entry) = found(&app, lang, &visitor, (&id, index)).await?;
-    let text = typed.text.trim().to_owned();
-    if !is_text(&text) {
-        let path = format!("/my/powers/{id}/{index}/complain");
-        let place = (path.as_str(), index);
-        let wrong = (typed.text.as_str(), Some(w.complain_length));
-        return Ok(form_page(&app, lang, place, &entry.payload, wrong));
-    }
-    let filing = Filing {
+    let of = Complainant {
         subject: format!("person:{}", acting.mandate.represented),
-        index,
-        system: entry.payload.system,
-        against: entry.payload.official,
-        text,
         by: visitor.account.holder.reference.clone(),
         awaits: acting.awaits_child,
     };
-    let case = keep(&app, lang, filing).await?;
+    let path = format!("/my/powers/{id}/{index}/complain");
+    let case = taken(&app, lang, &path, entry, &typed, of).await?;
     let how = match case.awaits {
         true => w.awaits_child,
         false => w.filed_for,

@@ -6,12 +6,14 @@ use super::words::words;
 use crate::app::App;
 use crate::pages::{frame, lang_of};
 use crate::people::moment::at;
-use crate::people::uses::{own_entry, period_of, refusal, subject, system_name, use_line};
+use crate::people::timeline::{system_name, use_line};
+use crate::people::uses::{own_entry, period_of, refusal, subject};
 use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_cases::{Case, CaseId, CaseKind, Event, FORGOTTEN, SealedText, StoreError, Term};
+use kepil_ledger::completeness::OpenedEntry;
 use kepil_ledger::payload::Payload;
 use kepil_ledger::period::Period;
 use kepil_notices::Kind;
@@ -36,7 +38,7 @@ fn own_path(period: Period, index: u64) -> String {
 }
 
 /// Whether a text has the length of a complaint.
-pub(super) fn is_text(text: &str) -> bool {
+fn is_text(text: &str) -> bool {
     (MIN_TEXT..=MAX_TEXT).contains(&text.chars().count())
 }
 
@@ -115,63 +117,72 @@ pub(super) async fn file(
     Form(typed): Form<Typed>,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
-    let w = words(lang);
     let found = own_entry(&app, visitor.clone(), period_of(&period), index).await?;
     let (list, entry) = match found {
         Ok(found) => found,
         Err(why) => return Ok(refusal(&app, lang, &why)),
     };
-    let text = typed.text.trim().to_owned();
-    if !is_text(&text) {
-        let path = own_path(list.period, index);
-        let wrong = (typed.text.as_str(), Some(w.complain_length));
-        return Ok(form_page(&app, lang, (&path, index), &entry.payload, wrong));
-    }
-    let of = subject(&app, &visitor).map_err(|why| refusal(&app, lang, &why.into()))?;
-    let filing = Filing {
-        subject: of,
-        index,
-        system: entry.payload.system,
-        against: entry.payload.official,
-        text,
+    let of = Complainant {
+        subject: subject(&app, &visitor).map_err(|why| refusal(&app, lang, &why.into()))?,
         by: String::new(),
         awaits: false,
     };
-    let case = keep(&app, lang, filing).await?;
+    let path = own_path(list.period, index);
+    let case = taken(&app, lang, &path, entry, &typed, of).await?;
     let to = format!("/{}/my/complaints/{}", lang.code(), case.id);
     Ok(Redirect::to(&to).into_response())
 }
 
-/// A complaint to be filed.
-pub(super) struct Filing {
+/// Whose complaint it is.
+pub(super) struct Complainant {
     pub(super) subject: String,
-    pub(super) index: u64,
-    pub(super) system: String,
-    pub(super) against: String,
-    pub(super) text: String,
     /// Who files it for the person.
     pub(super) by: String,
     /// The person must agree first.
     pub(super) awaits: bool,
 }
 
+/// Takes a form about an entry in; the form again when its text will not do.
+pub(super) async fn taken(
+    app: &Arc<App>,
+    lang: Lang,
+    path: &str,
+    entry: OpenedEntry,
+    typed: &Typed,
+    of: Complainant,
+) -> Result<Case, Response> {
+    let text = typed.text.trim().to_owned();
+    if !is_text(&text) {
+        let wrong = (typed.text.as_str(), Some(words(lang).complain_length));
+        let place = (path, entry.index);
+        return Err(form_page(app, lang, place, &entry.payload, wrong));
+    }
+    keep(app, lang, entry, text, of).await
+}
+
 /// Files a complaint, and delivers it unless somebody must agree first.
-pub(super) async fn keep(app: &Arc<App>, lang: Lang, filing: Filing) -> Result<Case, Response> {
+async fn keep(
+    app: &Arc<App>,
+    lang: Lang,
+    entry: OpenedEntry,
+    text: String,
+    of: Complainant,
+) -> Result<Case, Response> {
     let w = words(lang);
     let filed = with_accounts(app, move |app| {
         let said = |e: &dyn std::error::Error| kepil_ledger::error::in_one_line(e);
-        let name = named(filing.index, &filing.subject);
+        let name = named(entry.index, &of.subject);
         let event = Event::Filed {
             id: CaseId::new(fresh().map_err(|e| said(&e))?),
             kind: CaseKind::Complaint,
-            entry: Some(filing.index),
-            system: filing.system,
-            against: filing.against,
-            text: Some(seal(app, &filing.subject, &filing.text).map_err(|e| said(&e))?),
+            entry: Some(entry.index),
+            system: entry.payload.system,
+            against: entry.payload.official,
+            text: Some(seal(app, &of.subject, &text).map_err(|e| said(&e))?),
             needs_second: false,
-            subject: filing.subject,
-            by: filing.by,
-            awaits: filing.awaits,
+            subject: of.subject,
+            by: of.by,
+            awaits: of.awaits,
         };
         let filed = app.desk.cases.file(&name, event, (app.clock)());
         filed.map(|(case, _)| case).map_err(|e| said(&e))
@@ -240,7 +251,7 @@ pub(super) async fn deliver(
     )
     .await?;
     let (delivering, id) = (Arc::clone(app), case.id);
-    let proof = format!("entry {} of the log", ticket.index());
+    let proof = super::page::proof_of_entry(ticket.index());
     let now = (app.clock)();
     let told = tokio::task::spawn_blocking(move || {
         super::act::deliver(&delivering, id, Term::COMPLAINT, now, proof);

@@ -68,6 +68,23 @@ pub(super) const fn kind_word(w: &Words, kind: CaseKind) -> &'static str {
     }
 }
 
+/// Proof that a case is where it is decided, as it is kept: an entry of the log.
+pub(super) fn proof_of_entry(index: u64) -> String {
+    format!("entry {index} of the log")
+}
+
+/// The same of a case that the node opened itself.
+pub(super) const PROOF_OF_WATCH: &str = "the watch of this node";
+
+fn proof_word(w: &Words, proof: &str) -> String {
+    let index = proof.strip_prefix("entry ");
+    match index.and_then(|rest| rest.strip_suffix(" of the log")) {
+        Some(index) => format!("{} {index}", w.proof_entry),
+        None if proof == PROOF_OF_WATCH => w.proof_watch.to_owned(),
+        None => proof.to_owned(),
+    }
+}
+
 pub(super) const fn outcome_word(w: &Words, outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Upheld => w.upheld,
@@ -117,7 +134,7 @@ pub(super) fn facts(lang: Lang, case: &Case, system: &str, today: Day) -> Markup
             dt { (w.delivered) } dd {
                 @match &case.delivery {
                     None => { (w.not_delivered) }
-                    Some(delivery) => { (at(lang, delivery.at_ms / 1000)) " · " (w.proof) ": " (delivery.proof) }
+                    Some(delivery) => { (at(lang, delivery.at_ms / 1000)) " · " (w.proof) ": " (proof_word(w, &delivery.proof)) }
                 }
             }
             @if case.decision.is_none() { dt { (w.due) } dd { (due_cell(lang, case, today)) } }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::ledger::Intent;
 use crate::pages::{frame, lang_of};
 use crate::people::moment::{at, day};
-use crate::people::uses::system_name;
+use crate::people::timeline::system_name;
 use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;

@@ -10,7 +10,8 @@ use crate::evaluate::{self, Caller};
 use crate::ledger::{Intent, Outcome as UseOutcome};
 use crate::outcome::conclude;
 use crate::pages::{frame, lang_of};
-use crate::people::uses::{system_name, use_line, why};
+use crate::people::timeline::{system_name, use_line};
+use crate::people::uses::why;
 use crate::people::visitor::{Visitor, ours, with_accounts};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -253,7 +254,7 @@ fn form(app: &App, w: &Words, lang: Lang, case: &Case, by: &str, typed: &Typed) 
         .is_some_and(|proposal| proposal.by != by);
     let reasons = html! {
         label for="reasons" { (w.reasons) }
-        p.soft id="reasons-how" { (w.reasons_how) }
+        p.soft id="reasons-how" { @if case.kind == CaseKind::Reading { (w.reasons_how_reading) } @else { (w.reasons_how) } }
         textarea id="reasons" name="reasons" rows="6" maxlength=(MAX_TEXT) aria-describedby="reasons-how" { (typed.reasons) }
     };
     html! {

@@ -1,5 +1,7 @@
 //! Bars over a table: the table is the chart, the picture repeats it.
 
+use super::grouped;
+use kepil_terms::Lang;
 use maud::{Markup, html};
 
 /// Bars that are drawn at most, the newest.
@@ -8,7 +10,12 @@ const MOST: usize = 24;
 /// A table of names and counts, with a picture of the same above it.
 ///
 /// The picture is as wide as the page; its text is the table's, so nothing in it scales.
-pub(super) fn bars(title: &str, (name, count): (&str, &str), rows: &[(String, u64)]) -> Markup {
+pub(super) fn bars(
+    lang: Lang,
+    title: &str,
+    (name, count): (&str, &str),
+    rows: &[(String, u64)],
+) -> Markup {
     let rows = rows.get(rows.len().saturating_sub(MOST)..).unwrap_or(rows);
     let most = rows
         .iter()
@@ -27,7 +34,7 @@ pub(super) fn bars(title: &str, (name, count): (&str, &str), rows: &[(String, u6
             }
             div.wide { table {
                 thead { tr { th { (name) } th { (count) } } }
-                tbody { @for (of, number) in rows.iter().rev() { tr { td data-label=(name) { (of) } td data-label=(count) { (number) } } } }
+                tbody { @for (of, number) in rows.iter().rev() { tr { td data-label=(name) { (of) } td data-label=(count) { (grouped(lang, *number)) } } } }
             } }
         }
     }

@@ -1,14 +1,16 @@
 //! The start page, a decision's page, the ledger's page.
 
 use super::words::{outcome, verdict, words};
-use super::{Named, Shared, frame, lang_of};
-use crate::app::Recent;
+use super::{Named, Shared, address, frame, grouped, lang_of};
+use crate::app::{Recent, Shown};
 use crate::people::moment;
 use crate::problem::Problem;
-use kepil_gate::record::Record;
-use kepil_terms::{Instant, Lang, Verdict};
+use kepil_gate::Gate;
+use kepil_gate::record::{Record, categories};
+use kepil_law::Value;
+use kepil_terms::{Lang, Verdict};
 use maud::{Markup, html};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 fn verdict_of(text: &str) -> Verdict {
     match text {
@@ -18,38 +20,35 @@ fn verdict_of(text: &str) -> Verdict {
     }
 }
 
-fn when(ms: i64) -> String {
-    let text = Instant::from_ms(ms).to_rfc3339();
-    text.chars()
-        .take(16)
-        .map(|c| if c == 'T' { ' ' } else { c })
-        .collect()
+fn when(lang: Lang, ms: i64) -> String {
+    moment::at(lang, u64::try_from(ms).unwrap_or_default() / 1000)
 }
 
 /// `GET /{lang}`
 pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, Problem> {
     let (app, lang) = (&state.0, lang_of(&lang.0)?);
     let w = words(lang);
-    let recent: Vec<Recent> = app
-        .recent
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .cloned()
-        .collect();
-    let law = app.law.load();
-    let book = law.gate.book();
-    let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
-    let count = |v: &str| recent.iter().filter(|r| r.record.verdict == v).count();
     let show = app.config.danger_assumed_law;
+    let (counts, recent) = {
+        let latest = app.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let list: Vec<Arc<Recent>> = match show {
+            true => latest.list.iter().cloned().collect(),
+            false => Vec::new(),
+        };
+        ([latest.ok, latest.human, latest.deny], list)
+    };
+    let law = app.law.load();
+    let vocab = &law.gate.book().vocab;
+    let label = |ty: &str, id: &str| vocab.label(ty, id, lang);
+    let verdicts = [Verdict::Ok, Verdict::Human, Verdict::Deny];
     let body = html! {
         h1 { (w.headline) }
         p.lead { (w.lead) }
         ul.counts {
-            @for (v, word) in [("ok", Verdict::Ok), ("human", Verdict::Human), ("deny", Verdict::Deny)] {
-                li.(v) { strong { (count(v)) } " " (verdict(word, lang)) }
+            @for (count, word) in counts.into_iter().zip(verdicts) {
+                li.(word.as_str()) { strong { (grouped(lang, count)) } " " (verdict(word, lang)) }
             }
-            li { strong { (app.ledger.chronicle.reader().size()) } " " (w.entries) }
+            li { strong { (grouped(lang, app.ledger.chronicle.reader().size())) } " " (w.entries) }
         }
         h2 { (w.today) }
         @if !show { p { (w.counts_only) } }
@@ -59,15 +58,15 @@ pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, P
                 table {
                     thead { tr { th { (w.when) } th { (w.who) } th { (w.what) } th { (w.verdict) } th { (w.source) } } }
                     tbody {
-                        @for r in recent.iter().take(20) {
+                        @for r in &recent {
                             @let v = verdict_of(&r.record.verdict);
-                            @let (data, purpose) = asked(&law.gate, &r.record, lang);
+                            @let shown = r.shown.get_or_init(|| shown(&law.gate, &r.record));
                             tr {
-                                td data-label=(w.when) { (when(r.record.at)) }
+                                td data-label=(w.when) { (when(lang, r.record.at)) }
                                 td data-label=(w.who) { (label("Actor", &r.record.actor)) }
-                                td data-label=(w.what) { (label("Action", &r.record.operation)) ": " (data) br; span.soft { (w.purpose) " " (purpose) } }
+                                td data-label=(w.what) { (label("Action", &r.record.operation)) ": " (data(&law.gate, shown, lang)) br; span.soft { (w.purpose) " " (label("Purpose", &shown.purpose)) } }
                                 td data-label=(w.verdict) { a.(r.record.verdict) href={"/" (lang.code()) "/decisions/" (r.index)} { (verdict(v, lang)) } }
-                                td data-label=(w.source) { (deciding(&law.gate, &r.record, lang)) }
+                                td data-label=(w.source) { (provision(&shown.source, lang)) }
                             }
                         }
                     }
@@ -78,44 +77,41 @@ pub(crate) async fn page(state: Shared, lang: Named<String>) -> Result<Markup, P
     Ok(frame(app, lang, "", w.headline, &body))
 }
 
-/// What was asked and what for, in words.
-fn asked(gate: &kepil_gate::Gate, record: &Record, lang: Lang) -> (String, String) {
-    let book = gate.book();
+/// Works out what a page shows of a decision, by the law as this node has it.
+fn shown(gate: &Gate, record: &Record) -> Shown {
     let Ok(scene) = gate.scene_of(record) else {
-        return (String::new(), String::new());
+        return Shown::default();
     };
-    let data: Vec<String> = kepil_gate::record::categories(gate, &scene.facts)
-        .iter()
-        .map(|c| book.vocab.label("Category", c, lang))
-        .collect();
     let purpose = match scene.facts.get(gate.slots().purpose) {
-        kepil_law::Value::Id(p) => book
-            .vocab
-            .type_named("Purpose")
-            .and_then(|t| book.vocab.def(t, *p))
-            .map(|d| d.id.clone()),
+        Value::Id(purpose) => {
+            let vocab = &gate.book().vocab;
+            let ty = vocab.type_named("Purpose");
+            ty.and_then(|ty| vocab.def(ty, *purpose))
+                .map(|def| def.id.clone())
+        }
         _ => None,
     };
-    let purpose = purpose
-        .map(|p| book.vocab.label("Purpose", &p, lang))
-        .unwrap_or_default();
-    (
-        if data.is_empty() {
-            "–".into()
-        } else {
-            data.join(", ")
-        },
-        purpose,
-    )
+    Shown {
+        categories: categories(gate, &scene.facts),
+        purpose: purpose.unwrap_or_default(),
+        source: gate.deciding_source(&gate.decide(scene)),
+    }
 }
 
-fn deciding(gate: &kepil_gate::Gate, record: &Record, lang: Lang) -> Markup {
-    let Ok(scene) = gate.scene_of(record) else {
-        return html! {};
-    };
-    let source = gate.deciding_source(&gate.decide(scene));
-    let act = source.split('#').next().unwrap_or_default();
-    html! { a href={"/" (lang.code()) "/law/" (act) "#p" (source.split('#').nth(1).unwrap_or_default())} { (source) } }
+/// The data that were asked for, in words.
+fn data(gate: &Gate, shown: &Shown, lang: Lang) -> String {
+    let vocab = &gate.book().vocab;
+    let names = shown.categories.iter();
+    let names: Vec<String> = names.map(|c| vocab.label("Category", c, lang)).collect();
+    match names.is_empty() {
+        true => "–".to_owned(),
+        false => names.join(", "),
+    }
+}
+
+/// A link to a provision in the statute book.
+fn provision(source: &str, lang: Lang) -> Markup {
+    html! { a href=(address(lang, source)) { (source) } }
 }
 
 /// `GET /{lang}/decisions/{index}`
@@ -137,17 +133,17 @@ pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Resul
     let d = gate.decide(scene);
     let why = gate.explain(&d, lang, true);
     let label = |ty: &str, id: &str| gate.book().vocab.label(ty, id, lang);
-    let (data, purpose) = asked(gate, &record, lang);
+    let shown = shown(gate, &record);
     let v = verdict_of(&record.verdict);
     let title = format!("{} {index}", w.entry);
     let body = html! {
         h1 { (title) }
         p.verdict.(record.verdict) { strong { (verdict(v, lang)) } ". " (why.summary) " (" (w.strict) ": " (verdict(d.strict, lang)) ")" }
         dl {
-            dt { (w.when) } dd { (moment::at(lang, u64::try_from(record.at).unwrap_or_default() / 1000)) }
+            dt { (w.when) } dd { (when(lang, record.at)) }
             dt { (w.who) } dd { (label("Actor", &record.actor)) " (" (record.who.system) ")" }
-            dt { (w.what) } dd { (label("Action", &record.operation)) ": " (data) }
-            dt { (w.aim) } dd { (purpose) }
+            dt { (w.what) } dd { (label("Action", &record.operation)) ": " (data(gate, &shown, lang)) }
+            dt { (w.aim) } dd { (label("Purpose", &shown.purpose)) }
             dt { (w.cited) } dd { (record.cites.join(", ")) }
             dt { (w.law_version) } dd { code { (record.law) } }
         }
@@ -210,12 +206,12 @@ pub(crate) async fn ledger(state: Shared, lang: Named<String>) -> Result<Markup,
     let body = html! {
         h1 { (w.ledger) }
         h2 { (w.head) }
-        dl { dt { (w.entries) } dd { (app.ledger.chronicle.reader().size()) } dt { (w.key) } dd { code { (key) } } }
+        dl { dt { (w.entries) } dd { (grouped(lang, app.ledger.chronicle.reader().size())) } dt { (w.key) } dd { code { (key) } } }
         details { summary { (w.checkpoint) } pre { (checkpoint) } }
         h2 { (w.witnesses) }
         ul { @for name in &witnesses { li { (name) } } }
         h2 { (w.growth) }
-        (super::chart::bars(w.growth, (w.month, w.entries), &months))
+        (super::chart::bars(lang, w.growth, (w.month, w.entries), &months))
         h2 { (w.receipt) }
         (super::receipt::form(lang, ""))
         h2 { (w.check) }

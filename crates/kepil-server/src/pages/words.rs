@@ -13,6 +13,17 @@ words! {
     system: "System", "Система", "Жүйе";
     acts_as: "Acts as", "Действует как", "Кім ретінде";
     agreements: "Agreements", "Соглашения", "Келісімдер";
+    agreement: "Agreement", "Соглашение", "Келісім";
+    covers: "Data it covers", "Какие данные охватывает", "Қандай деректерді қамтиды";
+    up_to: "How fine at most", "Не подробнее чем", "Ең көбі қаншалықты егжей-тегжейлі";
+    recipients: "Recipients", "Получатели", "Алушылар";
+    all_data: "all kinds of data", "все виды данных", "деректердің барлық түрі";
+    all_actors: "everybody", "кто угодно", "кез келген тұлға";
+    not_active: "not in force", "не действует", "күшінде емес";
+    all_fields: "no list of fields", "перечня полей нет", "өрістер тізімі жоқ";
+    only_fields: "fields", "поля", "өрістер";
+    for_system: "Open to", "Открыто для", "Кімге ашық";
+    every_system: "every system above", "все системы выше", "жоғарыдағы барлық жүйе";
     requests: "Requests", "Запросы", "Сұрау салулар";
     not_connected: "What is not connected", "Что не подключено", "Не қосылмаған";
     not_connected_how: "Uses of these registers do not pass this gate, so they are in nobody's list.", "Использование этих регистров не проходит через ворота и не попадает ни в чей список.", "Бұл тіркелімдерді пайдалану қақпадан өтпейді, сондықтан ешкімнің тізімінде жоқ.";
@@ -39,6 +50,7 @@ words! {
     month: "Month", "Месяц", "Ай";
     desk: "Official's desk", "Стол должностного лица", "Лауазымды адамның үстелі";
     supervision: "Supervisor's desk", "Стол надзора", "Қадағалау үстелі";
+    my_space: "My space", "Личный кабинет", "Жеке кабинет";
     my_uses: "Who used my data", "Кто пользовался моими данными", "Деректерімді кім пайдаланды";
     my_identity: "My identity", "Моя идентичность", "Менің сәйкестігім";
     demo: "Demonstration: invented people, assumed acts marked as such, time as the story needs it.", "Демонстрация: вымышленные люди, предполагаемые акты помечены, время следует сюжету.", "Көрсетілім: ойдан шығарылған адамдар, болжамды актілер белгіленген, уақыт оқиға желісіне сай.";
@@ -69,6 +81,8 @@ words! {
     confidence: "How sure is the text", "Достоверность текста", "Мәтіннің сенімділігі";
     needs_text: "official text not loaded", "официальный текст не загружен", "ресми мәтін жүктелмеген";
     assumed: "assumed act: it does not exist", "предполагаемый акт: его нет", "болжамды акт: ондай акт жоқ";
+    contents_how: "Its articles, by number and first words. Each leads to the text, the rules, the worked cases, and how often it was relied on.", "Статьи по номеру и первым словам. За каждой — текст, правила, разобранные случаи и сколько раз её применяли.", "Баптар нөмірі мен алғашқы сөздері бойынша. Әрқайсысында мәтіні, ережелері, талданған жағдайлары және қанша рет қолданылғаны бар.";
+    other_languages: "In the other languages", "На других языках", "Басқа тілдерде";
     relied: "relied on", "применено", "қолданылды";
     refused: "refused", "отказано", "бас тартылды";
     head: "Head of the log", "Вершина журнала", "Журналдың басы";
@@ -112,6 +126,30 @@ pub(crate) fn verdict(v: Verdict, lang: Lang) -> &'static str {
         (Verdict::Ok, Lang::Kk) => "рұқсат",
         (Verdict::Human, Lang::Kk) => "адам шешеді",
         (Verdict::Deny, Lang::Kk) => "бас тартылды",
+    }
+}
+
+/// How fine an answer can be, from the coarsest on: the name in requests, and the words.
+pub(crate) const fn precisions(lang: Lang) -> [(&'static str, &'static str); 4] {
+    match lang {
+        Lang::En => [
+            ("yes_no", "yes or no"),
+            ("attribute", "one attribute"),
+            ("record", "the record"),
+            ("history", "the history"),
+        ],
+        Lang::Ru => [
+            ("yes_no", "да или нет"),
+            ("attribute", "один признак"),
+            ("record", "запись"),
+            ("history", "история"),
+        ],
+        Lang::Kk => [
+            ("yes_no", "иә не жоқ"),
+            ("attribute", "бір белгі"),
+            ("record", "жазба"),
+            ("history", "тарихы"),
+        ],
     }
 }
 

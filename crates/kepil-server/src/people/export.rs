@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The columns of the table.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 14] = [
     "entry",
     "time",
     "kind",
@@ -28,8 +28,11 @@ const COLUMNS: [&str; 11] = [
     "data",
     "fields",
     "purpose",
+    "cited",
+    "grounds",
     "verdict",
     "outcome",
+    "of_entry",
 ];
 
 /// What can be taken along.
@@ -147,8 +150,11 @@ fn row(entry: &OpenedEntry) -> String {
         p.categories.join(" "),
         p.fields.join(" "),
         p.purpose.clone(),
+        p.cites.join(" "),
+        p.grounds.join(" "),
         p.verdict.clone(),
         p.outcome.clone(),
+        p.intent.map_or_else(String::new, |of| of.to_string()),
     ];
     cells.map(|text| cell(&text)).join(",")
 }

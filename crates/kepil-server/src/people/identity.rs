@@ -4,6 +4,7 @@ use super::moment::at;
 use super::notice_words::words as notice_words;
 use super::number::account_number;
 use super::passkeys::{Adding, CEREMONY_MS, CeremonyError};
+use super::sent_codes::new_ways;
 use super::sign_in::{Answer, broken};
 use super::uses::{NoList, refusal, subject};
 use super::visitor::{Visitor, no_cookie, ours, random, with_accounts};
@@ -14,7 +15,7 @@ use axum::Json;
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use kepil_accounts::{StoreError, TellError};
+use kepil_accounts::TellError;
 use kepil_identity::account::{Account, Command, Dated, Event, Refusal};
 use kepil_identity::factor::{Factor, FactorKind};
 use kepil_identity::id::{FactorId, SessionId};
@@ -23,6 +24,7 @@ use kepil_identity::mandate::Mandate;
 use kepil_identity::recovery::{COUNT, RecoveryCodes};
 use kepil_identity::secret::{SecretError, SecretHash};
 use kepil_identity::session::Session;
+use kepil_notices::Choice;
 use kepil_terms::Lang;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -34,6 +36,7 @@ struct Shown {
     history: Vec<Dated>,
     sessions: Vec<Session>,
     powers: (Vec<Mandate>, Vec<Mandate>),
+    choices: Vec<Choice>,
 }
 
 /// Something the page has to say at the top.
@@ -66,18 +69,24 @@ async fn show(
 ) -> Result<Markup, Response> {
     let id = visitor.account.id;
     let reference = visitor.account.holder.reference.clone();
+    let is_person = visitor.account.holder.role.is_person();
     let found = with_accounts(app, move |app| {
         let accounts = &app.people.accounts;
-        Ok::<_, StoreError>((
+        let choices = match is_person {
+            true => app.people.notices.outbox.choices(&reference)?,
+            false => Vec::new(),
+        };
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((
             accounts.find(id)?,
             Shown {
                 history: accounts.history(id)?,
                 sessions: accounts.sessions_of(id, (app.wall)())?,
                 powers: accounts.mandates_of(&reference)?,
+                choices,
             },
         ))
     });
-    let (account, shown) = found.await?.map_err(|error| ours(&error))?;
+    let (account, shown) = found.await?.map_err(|error| ours(&*error))?;
     let account = account.unwrap_or_else(|| visitor.account.clone());
     let w = words(lang);
     let body = html! {
@@ -101,7 +110,7 @@ async fn show(
             p { a href={"/" (lang.code()) "/my/notices"} { (notice_words(lang).notices) } }
         }
         @if !account.is_ready() { p.said { (w.two_ways) } }
-        (ways(app, lang, w, &account))
+        (ways(app, lang, w, &account, &shown.choices))
         (sessions(lang, w, &shown.sessions, &visitor))
         (powers(lang, w, &shown.powers))
         (history(lang, w, &account, &shown.history))
@@ -109,12 +118,12 @@ async fn show(
     Ok(frame(app, lang, "/my/identity", w.identity, &body))
 }
 
-fn ways(app: &App, lang: Lang, w: &Words, account: &Account) -> Markup {
+fn ways(app: &App, lang: Lang, w: &Words, account: &Account, choices: &[Choice]) -> Markup {
     let code = lang.code();
     let name = |factor: &Factor| match factor {
         Factor::Passkey { label, .. } => format!("{}: {label}", w.passkey),
         Factor::Secret { .. } => w.secret.to_owned(),
-        Factor::Code { address, .. } => address.clone(),
+        Factor::Code { address, .. } => format!("{}: {address}", w.sent_codes),
         Factor::Recovery { codes } => format!("{}: {}", w.printed_codes, codes.left()),
     };
     html! {
@@ -158,6 +167,13 @@ fn ways(app: &App, lang: Lang, w: &Words, account: &Account) -> Markup {
                 p.soft { (w.print_codes_how) }
                 button type="submit" { (w.print_codes) }
             }
+            @for choice in new_ways(account, choices) {
+                form action={"/" (code) "/my/identity/channel"} method="post" {
+                    h3 { (w.sent_codes) ": " (choice.address) }
+                    p.soft { (w.add_channel_how) }
+                    button type="submit" name="channel" value=(choice.channel.as_str()) { (w.add_channel) span.away { ": " (choice.address) } }
+                }
+            }
             @if account.holder.role.is_person() {
                 form action={"/" (code) "/my/identity/proof-secret"} method="post" {
                     h3 { (w.proof_secret) }
@@ -169,6 +185,14 @@ fn ways(app: &App, lang: Lang, w: &Words, account: &Account) -> Markup {
     }
 }
 
+/// What the person recognises the device of a session by.
+fn device<'a>(w: &Words, session: &'a Session) -> &'a str {
+    match session.device.is_empty() {
+        true => w.unknown_device,
+        false => &session.device,
+    }
+}
+
 fn sessions(lang: Lang, w: &Words, sessions: &[Session], visitor: &Visitor) -> Markup {
     let code = lang.code();
     html! {
@@ -177,7 +201,7 @@ fn sessions(lang: Lang, w: &Words, sessions: &[Session], visitor: &Visitor) -> M
             thead { tr { th { (w.device) } th { (w.since) } th { (w.used) } th { (w.act) } } }
             tbody { @for session in sessions { tr {
                 td data-label=(w.device) {
-                    @if session.device.is_empty() { "–" } @else { (session.device) }
+                    (device(w, session))
                     @if session.id == visitor.session.id { " (" (w.this_one) ")" }
                 }
                 td data-label=(w.since) { (when(lang, session.begun_ms)) }
@@ -185,7 +209,7 @@ fn sessions(lang: Lang, w: &Words, sessions: &[Session], visitor: &Visitor) -> M
                 td data-label=(w.act) {
                     form action={"/" (code) "/my/identity/sessions"} method="post" {
                         input type="hidden" name="session" value=(session.id);
-                        button.small type="submit" { (w.end) span.away { ": " (session.device) ", " (when(lang, session.begun_ms)) } }
+                        button.small type="submit" { (w.end) span.away { ": " (device(w, session)) ", " (when(lang, session.begun_ms)) } }
                     }
                 }
             } } }
@@ -218,7 +242,8 @@ fn history(lang: Lang, w: &Words, account: &Account, history: &[Dated]) -> Marku
     let kind = |kind: FactorKind| match kind {
         FactorKind::Passkey => w.passkey,
         FactorKind::Secret => w.secret,
-        FactorKind::Code | FactorKind::Recovery => w.printed_codes,
+        FactorKind::Code => w.sent_codes,
+        FactorKind::Recovery => w.printed_codes,
     };
     let said = |event: &Event| match event {
         Event::Opened { .. } => w.h_opened.to_owned(),
@@ -246,12 +271,12 @@ fn history(lang: Lang, w: &Words, account: &Account, history: &[Dated]) -> Marku
 }
 
 /// Changing the ways in takes a sure sign-in, or an account that has no two ways yet.
-fn may_change(visitor: &Visitor) -> bool {
+pub(super) fn may_change(visitor: &Visitor) -> bool {
     visitor.session.level >= Level::Two || !visitor.account.is_ready()
 }
 
 /// Asks the account, and shows the page with what came of it.
-async fn change(
+pub(super) async fn change(
     app: &Arc<App>,
     lang: Lang,
     visitor: Visitor,
@@ -279,7 +304,7 @@ async fn change(
     }
 }
 
-async fn shown(
+pub(super) async fn shown(
     app: &Arc<App>,
     lang: Lang,
     visitor: Visitor,

@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_identity::standing::NoStanding;
 use kepil_notices::{
-    Address, AddressError, AskError, Channel, Choice, Code, CodeError, Delivery, Kind, Message,
-    Notice, NoticeId, Proof, Refused, State as Stage, StoreError, Wish, delivered,
+    Address, AddressError, AskError, CODE_MS, Channel, Choice, Code, CodeError, Delivery, Kind,
+    Message, Notice, NoticeId, Proof, Refused, State as Stage, StoreError, Wish, delivered,
 };
 use kepil_terms::Lang;
 use maud::{Markup, html};
@@ -387,7 +387,7 @@ pub(crate) async fn choose(
         let outbox = &app.people.notices.outbox;
         let now_ms = (app.wall)();
         let address = Address::parse(channel, &form.address).map_err(AskError::from)?;
-        let (text, code) = Code::draw(drawn, now_ms);
+        let (text, code) = Code::draw(drawn, CODE_MS, now_ms);
         outbox.ask(&person, &address, wanted, &code, now_ms)?;
         let message = Message::code(id, wanted, &app.config.public_url, &text, now_ms);
         if let Err(refused) = sender.send(address.as_str(), &message) {

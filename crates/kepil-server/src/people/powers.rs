@@ -4,7 +4,8 @@
 use super::moment::at;
 use super::number::account_number;
 use super::power_words::{Words, words};
-use super::uses::{self, NoList, Reading, Wanted};
+use super::timeline::{self, Part, Reading};
+use super::uses::{self, NoList, Wanted};
 use super::visitor::{Visitor, account_of, ours, random, with_accounts};
 use crate::app::App;
 use crate::pages::{frame, lang_of};
@@ -14,7 +15,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use kepil_identity::id::MandateId;
 use kepil_identity::mandate::{GiveError, Mandate, MandateKind, NotCovered, Right};
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
-use kepil_ledger::payload::PayloadKind;
 use kepil_terms::{Day, Instant, Lang};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -339,6 +339,14 @@ pub(crate) async fn list(
     };
     let w = words(lang);
     let law = app.law.load_full();
+    let part = Part {
+        system: "",
+        before: wanted.before,
+    };
+    let may_complain = mandate.rights.contains(&Right::Complain);
+    let reading = Reading::Other {
+        complains: may_complain.then_some(power.as_str()),
+    };
     let body = html! {
         p { a href={"/" (lang.code()) "/my/powers"} { (w.powers) } }
         h1 { (w.list_of) " " (mandate.represented) }
@@ -347,14 +355,7 @@ pub(crate) async fn list(
             (uses::months(super::words::words(lang), &list))
             button type="submit" { (super::words::words(lang).show) }
         }
-        @if mandate.rights.contains(&Right::Complain) {
-            p { (w.complain_of) ": "
-                @for entry in list.verified.opened.iter().filter(|entry| entry.payload.kind == PayloadKind::Decision) {
-                    a href={"/" (lang.code()) "/my/powers/" (mandate.id) "/" (entry.index) "/complain"} { (w.entry) " " (entry.index) } " "
-                }
-            }
-        }
-        (uses::lines(&law, lang, &list, "", Reading::Other))
+        (timeline::lines(&law, lang, (list.period, &list.verified), part, reading, (&format!("/{}/my/powers/{}", lang.code(), mandate.id), &|_| None)))
     };
     let path = format!("/my/powers/{}", mandate.id);
     Ok(frame(&app, lang, &path, w.list_of, &body).into_response())

@@ -1,7 +1,9 @@
-//! Signing in: a passkey, or a secret with a printed code; the first time with an activation code.
+//! Signing in: a passkey, or a secret with a printed or sent code; the first time with an
+//! activation code.
 
 use super::moment::at;
 use super::passkeys::{CEREMONY_MS, CeremonyError, Entering};
+use super::sent_codes::can_send;
 use super::visitor::{account_of, begin, no_cookie, ours, random, visitor, with_accounts};
 use super::words::words;
 use crate::app::App;
@@ -12,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use kepil_accounts::TellError;
 use kepil_identity::account::{Account, Command, Event, Refusal};
-use kepil_identity::factor::{Factor, FactorKind};
+use kepil_identity::factor::{Factor, FactorKind, KnownFactor};
 use kepil_identity::holder::Role;
 use kepil_identity::level::Level;
 use kepil_identity::secret::SecretHash;
@@ -23,7 +25,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What a page of this node may be come back to: a path of its own, nothing else.
-fn back(then: Option<&str>, lang: Lang) -> String {
+pub(super) fn back(then: Option<&str>, lang: Lang) -> String {
     let own = then.filter(|path| {
         path.starts_with(&format!("/{}/", lang.code()))
             && !path.contains("//")
@@ -90,7 +92,7 @@ fn invented_doors(_: &App, _: Lang) -> Markup {
 }
 
 /// All ways in, side by side and of the same weight.
-fn doors(app: &App, lang: Lang, then: &str, number: &str, said: Option<&str>) -> Markup {
+pub(super) fn doors(app: &App, lang: Lang, then: &str, number: &str, said: Option<&str>) -> Markup {
     let w = words(lang);
     let code = lang.code();
     let body = html! {
@@ -122,6 +124,10 @@ fn doors(app: &App, lang: Lang, then: &str, number: &str, said: Option<&str>) ->
                     label for="code" { (w.printed_code) }
                     input id="code" name="code" autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" required;
                     button type="submit" { (w.sign_in) }
+                    @if can_send(app) {
+                        p.soft { (w.send_how) }
+                        button.small type="submit" formaction={"/" (code) "/sign-in/send"} formnovalidate { (w.send) }
+                    }
                 }
             }
             section aria-labelledby="by-centre" {
@@ -145,7 +151,7 @@ pub(crate) struct Shown {
 }
 
 /// How an attempt with secret and code went.
-enum Attempt {
+pub(super) enum Attempt {
     In(Box<Account>, Level),
     No,
     Wait(u64),
@@ -168,25 +174,27 @@ pub(crate) async fn by_secret(
             let page = doors(&app, lang, &then, &number, Some(words(lang).no_fit));
             Ok((StatusCode::UNAUTHORIZED, page).into_response())
         }
-        Attempt::Wait(until_ms) => {
-            let until = at(lang, until_ms.div_ceil(1000));
-            let said = format!("{} {until}", words(lang).wait_until);
-            let page = doors(&app, lang, &then, &number, Some(&said));
-            let wait = until_ms
-                .saturating_sub((app.wall)())
-                .div_ceil(1000)
-                .to_string();
-            Ok((
-                StatusCode::TOO_MANY_REQUESTS,
-                [(header::RETRY_AFTER, wait)],
-                page,
-            )
-                .into_response())
-        }
+        Attempt::Wait(until_ms) => Ok(too_early(&app, lang, &then, &number, until_ms)),
     }
 }
 
-async fn enter(
+/// Says from when an attempt counts.
+pub(super) fn too_early(
+    app: &App,
+    lang: Lang,
+    then: &str,
+    number: &str,
+    until_ms: u64,
+) -> Response {
+    let until = at(lang, until_ms.div_ceil(1000));
+    let said = format!("{} {until}", words(lang).wait_until);
+    let page = doors(app, lang, then, number, Some(&said));
+    let wait = until_ms.saturating_sub((app.wall)()).div_ceil(1000);
+    let wait = [(header::RETRY_AFTER, wait.to_string())];
+    (StatusCode::TOO_MANY_REQUESTS, wait, page).into_response()
+}
+
+pub(super) async fn enter(
     app: &Arc<App>,
     account: &Account,
     level: Level,
@@ -204,6 +212,9 @@ fn attempt(app: &App, shown: &Shown) -> Result<Attempt, TellError> {
     let accounts = &app.people.accounts;
     let account = account_of(app, &shown.number)?.filter(|account| !account.is_closed);
     let Some(account) = account else {
+        if let Err(early) = app.people.stranger(&shown.number, now_ms) {
+            return Ok(Attempt::Wait(early.until_ms));
+        }
         // A stranger must not learn from the time it takes which accounts there are.
         let _ = SecretHash::of(&shown.secret, &[0; 16]);
         let _ = SecretHash::of(&shown.code, &[0; 16]);
@@ -214,10 +225,7 @@ fn attempt(app: &App, shown: &Shown) -> Result<Attempt, TellError> {
             return Ok(Attempt::Wait(early.until_ms));
         }
     }
-    let secret = account.factors_of(FactorKind::Secret).next();
-    let secret = secret.filter(
-        |known| matches!(&known.factor, Factor::Secret { hash } if hash.matches(&shown.secret)),
-    );
+    let secret = fitting_secret(&account, &shown.secret);
     let printed = account.factors_of(FactorKind::Recovery).next();
     let used = printed.and_then(|known| match &known.factor {
         Factor::Recovery { codes } => Some((known.id, codes.clone(), codes.find(&shown.code)?)),
@@ -243,7 +251,20 @@ fn attempt(app: &App, shown: &Shown) -> Result<Attempt, TellError> {
     Ok(level_of(account, &events))
 }
 
-fn level_of(account: Account, events: &[Event]) -> Attempt {
+/// The secret of an account, if it is what was typed; it takes as long where there is none.
+pub(super) fn fitting_secret<'a>(account: &'a Account, typed: &str) -> Option<&'a KnownFactor> {
+    let kept = account.factors_of(FactorKind::Secret).next();
+    match kept.map(|known| &known.factor) {
+        Some(Factor::Secret { hash }) if hash.matches(typed) => kept,
+        Some(_) => None,
+        None => {
+            let _ = SecretHash::of(typed, &[0; 16]);
+            None
+        }
+    }
+}
+
+pub(super) fn level_of(account: Account, events: &[Event]) -> Attempt {
     let level = events.iter().find_map(|event| match event {
         Event::SignedIn { level, .. } => Some(*level),
         _ => None,

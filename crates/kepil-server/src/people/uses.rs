@@ -4,6 +4,7 @@
 //! would, and shows what came out. The person can take the same file along.
 
 use super::moment::at;
+use super::timeline::{Part, Reading, became, lines, outcome_word, system_name, use_line};
 use super::visitor::{Visitor, ours, with_accounts};
 use super::words::{Words, words};
 use crate::app::{App, Law};
@@ -17,13 +18,10 @@ use kepil_gate::Decision;
 use kepil_gate::reason::Reason;
 use kepil_identity::mandate::Right;
 use kepil_identity::standing::{NoStanding, Subject, check as standing};
-use kepil_ledger::completeness::{
-    Expectation, Noted, NotedEntry, OpenedEntry, Verified, check_with,
-};
-use kepil_ledger::entry::KeepingKind;
-use kepil_ledger::payload::{Payload, PayloadKind};
+use kepil_ledger::completeness::{Expectation, OpenedEntry, Verified, check_with};
+use kepil_ledger::payload::Payload;
 use kepil_ledger::period::Period;
-use kepil_terms::{Instant, Lang, Verdict};
+use kepil_terms::{Instant, Lang};
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -56,6 +54,9 @@ pub(crate) struct Wanted {
     month: Option<String>,
     #[serde(default)]
     system: Option<String>,
+    /// Older than this entry.
+    #[serde(default)]
+    pub(super) before: Option<u64>,
 }
 
 impl Wanted {
@@ -220,31 +221,24 @@ pub(crate) async fn page(
         Err(why) => return Ok(refusal(&app, lang, &why)),
     };
     let law = app.law.load_full();
-    let system = wanted.system.unwrap_or_default();
+    let part = Part {
+        system: wanted.system.as_deref().unwrap_or_default(),
+        before: wanted.before,
+    };
     let body = html! {
         @if is_assisted { p.said { (words(lang).assisted_now) } }
-        (timeline(&law, lang, &list, &system, &app))
+        (timeline(&law, lang, &list, part, &app))
     };
     Ok(frame(&app, lang, "/my/uses", words(lang).uses, &body).into_response())
 }
 
-/// Whether an outcome stands with the use it is about; that may lie in another month.
-fn is_told_above(entry: &OpenedEntry, all: &[OpenedEntry]) -> bool {
-    entry.payload.kind == PayloadKind::Outcome
-        && all
-            .iter()
-            .any(|other| entry.payload.intent == Some(other.index))
+/// The month an entry stands in.
+pub(super) fn month_of(app: &App, index: u64) -> Option<Period> {
+    let row = app.ledger.chronicle.row(index).ok()?;
+    Some(row.row.record.facts.period)
 }
 
-/// What became of an entry, in the order of the list.
-fn became(index: u64, all: &[OpenedEntry]) -> Vec<&Payload> {
-    let of = |other: &&OpenedEntry| {
-        other.payload.kind == PayloadKind::Outcome && other.payload.intent == Some(index)
-    };
-    all.iter().filter(of).map(|other| &other.payload).collect()
-}
-
-fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Markup {
+fn timeline(law: &Law, lang: Lang, list: &List, part: Part<'_>, app: &App) -> Markup {
     let w = words(lang);
     let code = lang.code();
     let found = &list.verified;
@@ -269,11 +263,11 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
             div { label for="system" { (w.system) }
                 select id="system" name="system" {
                     option value="" { (w.all) }
-                    @for name in &systems { option value=(name) selected[*name == system] { (system_name(law, name)) } }
+                    @for name in &systems { option value=(name) selected[*name == part.system] { (system_name(law, name)) } }
                 } }
             button type="submit" { (w.show) }
         }
-        (lines(law, lang, list, system, Reading::Own))
+        (lines(law, lang, (list.period, found), part, Reading::Own, (&format!("/{code}/my/uses"), &|index| month_of(app, index))))
         section.proof aria-labelledby="proof" {
             h2 id="proof" { (w.complete) }
             @if found.closed { p { (w.c_closed) } }
@@ -294,142 +288,6 @@ fn timeline(law: &Law, lang: Lang, list: &List, system: &str, app: &App) -> Mark
             p { (w.export) ": " a href={"/" (code) "/my/export/uses.json"} { "JSON" } ", " a href={"/" (code) "/my/export/uses.csv"} { "CSV" } ". " a href={"/" (code) "/my/export/kepil.zip"} { (w.export_all) } }
         }
     }
-}
-
-/// Who reads a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// The person, who can go on to each use.
-    Own,
-    /// Somebody with a power.
-    Other,
-}
-
-/// The lines of a list, newest first.
-pub(crate) fn lines(law: &Law, lang: Lang, list: &List, system: &str, reading: Reading) -> Markup {
-    let found = &list.verified;
-    let number = list.period.number();
-    let link = (reading == Reading::Own).then_some(number);
-    let rows: Vec<&OpenedEntry> = found
-        .opened
-        .iter()
-        .rev()
-        .filter(|entry| !is_told_above(entry, &found.opened))
-        .filter(|entry| system.is_empty() || entry.payload.system == system)
-        .collect();
-    let noted = found.noted.iter().filter(|_| system.is_empty());
-    let mut lines: Vec<(u64, Markup)> = rows
-        .iter()
-        .map(|entry| {
-            if entry.payload.kind == PayloadKind::Outcome {
-                return (entry.index, outcome_line(lang, entry));
-            }
-            let became = became(entry.index, &found.opened);
-            let line = use_line(law, lang, link, entry.index, &entry.payload, &became);
-            (entry.index, line)
-        })
-        .chain(noted.map(|entry| (entry.index, noted_line(lang, entry))))
-        .collect();
-    lines.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
-    html! { ol.timeline { @for (_, line) in &lines { li { (line) } } } }
-}
-
-/// What a line says: when, who, what for, and on which article.
-pub(crate) fn use_line(
-    law: &Law,
-    lang: Lang,
-    number: Option<u32>,
-    index: u64,
-    p: &Payload,
-    became: &[&Payload],
-) -> Markup {
-    let w = words(lang);
-    let book = law.gate.book();
-    let label = |ty: &str, id: &str| book.vocab.label(ty, id, lang);
-    let data: Vec<String> = p.categories.iter().map(|c| label("Category", c)).collect();
-    html! {
-        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(lang, p.at_ms / 1000)) } }
-        p { strong { (label("Actor", &p.actor)) } " (" (system_name(law, &p.system)) ") · " (label("Action", &p.operation)) ": " @if data.is_empty() { "–" } @else { (data.join(", ")) } }
-        p { (w.purpose) ": " (label("Purpose", &p.purpose)) }
-        p { span.(p.verdict) { (crate::pages::verdict(verdict_of(&p.verdict), lang)) }
-            @if !p.grounds.is_empty() { " · " (w.basis) ": " @for (n, rule) in p.grounds.iter().enumerate() { @if n > 0 { ", " } (article(lang, rule)) } }
-            @for then in became { " · " (outcome_word(w, &then.outcome)) }
-            @if let Some(at) = p.sealed { " · " (w.was_sealed) " (" (at) ")" }
-        }
-        @if let Some(number) = number { p { a href={"/" (lang.code()) "/my/uses/" (number) "/" (index)} { (w.more) " " (index) } } }
-    }
-}
-
-/// What became of a use in another month.
-fn outcome_line(lang: Lang, entry: &OpenedEntry) -> Markup {
-    let w = words(lang);
-    let p = &entry.payload;
-    html! {
-        p.time { time datetime=(Instant::from_ms(i64::try_from(p.at_ms).unwrap_or(0)).to_rfc3339()) { (at(lang, p.at_ms / 1000)) } }
-        p { @if let Some(about) = p.intent { (w.about_entry) " " (about) ": " } strong { (outcome_word(w, &p.outcome)) } " (" (w.entry) " " (entry.index) ")" }
-        @if !(p.order.is_empty() && p.official.is_empty()) { p { (p.order) @if !p.official.is_empty() { " (" (p.official) ")" } } }
-    }
-}
-
-/// What can be said of an entry that is not shown.
-fn noted_line(lang: Lang, entry: &NotedEntry) -> Markup {
-    let w = words(lang);
-    let (said, until, ground) = match &entry.why {
-        Noted::Erased => (w.erased, 0, ""),
-        Noted::KeptBack {
-            kind,
-            until,
-            ground,
-        } => {
-            let said = match kind {
-                KeepingKind::Deferred => w.deferred,
-                KeepingKind::Withheld => w.withheld,
-            };
-            (said, *until, ground.as_str())
-        }
-    };
-    html! {
-        p { (w.entry) " " (entry.index) ": " strong { (said) } " (" (w.notice_at) " " (entry.notice) ")" }
-        @if !ground.is_empty() { p { (w.order) ": " (ground) } }
-        @if until != 0 { p { (w.shown_from) " " (at(lang, until)) } }
-    }
-}
-
-fn article(lang: Lang, rule: &str) -> Markup {
-    let provision = rule
-        .rsplit_once('/')
-        .map_or(rule, |(provision, _)| provision);
-    let (act, number) = provision.split_once('#').unwrap_or((provision, ""));
-    html! { a href={"/" (lang.code()) "/law/" (act) "#p" (number)} { (provision) } }
-}
-
-fn outcome_word(w: &Words, outcome: &str) -> &'static str {
-    match outcome {
-        "released" => w.released,
-        "not_released" => w.not_released,
-        crate::desk::ALLOWED => w.allowed,
-        crate::desk::REFUSED => w.refused,
-        crate::desk::COMPLAINED => w.complained,
-        crate::desk::UPHELD => w.upheld,
-        crate::desk::REJECTED => w.rejected,
-        crate::desk::RELEASED => w.identity_released,
-        crate::desk::ASSISTED => w.assisted,
-        crate::desk::SEEN => w.seen_by_representative,
-        _ => w.unknown,
-    }
-}
-
-fn verdict_of(text: &str) -> Verdict {
-    match text {
-        "ok" => Verdict::Ok,
-        "human" => Verdict::Human,
-        _ => Verdict::Deny,
-    }
-}
-
-pub(crate) fn system_name(law: &Law, id: &str) -> String {
-    let system = law.register.system(id);
-    system.map_or_else(|| id.to_owned(), |system| system.name.clone())
 }
 
 fn month_name(period: Period, w: &Words) -> String {

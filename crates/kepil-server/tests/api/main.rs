@@ -25,6 +25,8 @@ mod ledger;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod long_lists;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod openapi;
@@ -41,6 +43,8 @@ mod reload;
 mod repeats;
 #[cfg(test)]
 mod rotation;
+#[cfg(test)]
+mod sent_codes;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]

@@ -27,15 +27,15 @@ fn by_mail(dir: &Path, port: u16) -> Config {
     }
 }
 
-struct Set {
+pub struct Set {
     dir: tempfile::TempDir,
     stage: Stage,
-    play: Play,
-    peer: Peer,
+    pub play: Play,
+    pub peer: Peer,
 }
 
 impl Set {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (stage, play) = Stage::with("C04");
         stage.write(dir.path());
@@ -48,7 +48,7 @@ impl Set {
         }
     }
 
-    fn node(&self) -> Node {
+    pub fn node(&self) -> Node {
         let node = Node::with(by_mail(self.dir.path(), self.peer.port));
         node.at(&self.play);
         node
@@ -67,7 +67,7 @@ fn queue(node: &Node, person: &str, key: &str) -> NoticeId {
 }
 
 /// Waits until something holds.
-fn until(mut holds: impl FnMut() -> bool) {
+pub fn until(mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(60), "it never came");
@@ -86,19 +86,19 @@ fn enter<'a>(node: &'a Node, person: &str) -> Browser<'a> {
 }
 
 /// The code in the last message the mail server took.
-fn code(taken: &[Value]) -> String {
+pub fn code(taken: &[Value]) -> String {
     let text = taken.last().unwrap()["text"].as_str().unwrap();
     let digits = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
     let found = text.split_whitespace().find(digits);
     found.unwrap_or_else(|| panic!("{text}")).to_owned()
 }
 
-fn choose(browser: &mut Browser<'_>, channel: &str, address: &str) -> Reply {
+pub fn choose(browser: &mut Browser<'_>, channel: &str, address: &str) -> Reply {
     let fields = [("channel", channel), ("address", address), ("lang", "kk")];
     browser.post("/en/my/notices/choose", &fields)
 }
 
-fn confirm(browser: &mut Browser<'_>, channel: &str, code: &str) -> Reply {
+pub fn confirm(browser: &mut Browser<'_>, channel: &str, code: &str) -> Reply {
     let fields = [("channel", channel), ("code", code)];
     browser.post("/en/my/notices/confirm", &fields)
 }

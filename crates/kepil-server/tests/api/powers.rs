@@ -167,20 +167,25 @@ fn a_power_that_ended_a_second_ago_is_no_power() {
     );
 }
 
+/// A mother's power, as the civil register has it.
+fn parent_of(child: &str, rights: &[Right]) -> PowerEntry {
+    PowerEntry {
+        id: MandateId::new([7; 16]),
+        kind: MandateKind::Parent,
+        representative: "mother".to_owned(),
+        represented: child.to_owned(),
+        rights: rights.iter().copied().collect(),
+        from: "2012-01-01".to_owned(),
+        until: "2035-01-01".to_owned(),
+        source: "civil register, birth record 1".to_owned(),
+    }
+}
+
 #[test]
 fn a_parent_sees_a_childs_list_until_the_child_is_old_enough() {
     let (today, dir) = (WALL_SECS, tempfile::tempdir().unwrap());
     let (mut stage, play) = Stage::with("C04");
-    let power = PowerEntry {
-        id: MandateId::new([7; 16]),
-        kind: MandateKind::Parent,
-        representative: "mother".to_owned(),
-        represented: play.person.clone(),
-        rights: [Right::SeeUses].into(),
-        from: "2012-01-01".to_owned(),
-        until: "2035-01-01".to_owned(),
-        source: "civil register, birth record 1".to_owned(),
-    };
+    let power = parent_of(&play.person, &[Right::SeeUses]);
     let list = format!("/en/my/powers/{}", power.id);
     stage.file.powers.push(power);
     // On 21 September 2026: thirteen, fifteen, a day before sixteen, sixteen; and of unknown age.
@@ -227,16 +232,7 @@ fn a_complaint_for_a_child_of_fourteen_waits_until_the_child_agrees() {
     for (born, awaits) in [("2013-01-01", false), ("2011-03-01", true)] {
         let dir = tempfile::tempdir().unwrap();
         let (mut stage, play) = Stage::with("C04");
-        let power = PowerEntry {
-            id: MandateId::new([7; 16]),
-            kind: MandateKind::Parent,
-            representative: "mother".to_owned(),
-            represented: play.person.clone(),
-            rights: [Right::SeeUses, Right::Complain].into(),
-            from: "2012-01-01".to_owned(),
-            until: "2035-01-01".to_owned(),
-            source: "civil register, birth record 1".to_owned(),
-        };
+        let power = parent_of(&play.person, &[Right::SeeUses, Right::Complain]);
         let list = format!("/en/my/powers/{}", power.id);
         stage.file.powers.push(power);
         for record in stage

@@ -52,7 +52,7 @@ fn requests_under_way_are_answered_and_the_log_is_closed() {
     drop(app);
     let app = open_only(config(dir.path())).unwrap();
     assert_eq!(decisions(&app), 6);
-    assert_eq!(app.recent.lock().unwrap().len(), 6);
+    assert_eq!(app.latest.lock().unwrap().list.len(), 6);
     for answer in &answers {
         assert_eq!(
             app.ledger

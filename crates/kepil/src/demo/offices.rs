@@ -44,6 +44,7 @@ pub fn enter_all(file: &mut RegisterFile, gate: &Gate) -> Result<(), Failure> {
             person,
             Keys::new()?.jwk(),
         );
+        super::stage::narrow(file, gate, system, &case.situation);
     }
     file.records
         .retain(|record| !(record.kind == "person" && record.id == "nobody"));

@@ -8,6 +8,9 @@ use kepil_ledger::completeness::{Expectation, check};
 use kepil_ledger::period::Period;
 use kepil_ledger::person::PersonKeys;
 use kepil_ledger::policy::Policy;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Who asks, and for which month: the person with the longest list.
@@ -47,7 +50,14 @@ pub fn choose(
         .person(&format!("person:{person}"))
         .map_err(environment)?;
     let text = format!("{}\n", kepil_gate::record::hex(key.secret.as_bytes()));
-    std::fs::write(&secret, text).map_err(environment)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&secret)
+        .map_err(environment)?;
+    file.write_all(text.as_bytes()).map_err(environment)?;
     Ok(Some(Asker {
         person,
         period,

@@ -4,13 +4,13 @@ use super::caller::Keys;
 use crate::exit::{Failure, environment, input};
 use kepil_gate::Gate;
 use kepil_gate::baseline::Baselines;
-use kepil_gate::case::Case;
+use kepil_gate::case::{Case, Situation};
 use kepil_gate::patch::documents;
 use kepil_law::pack::{Options, load};
 use kepil_server::register::RegisterFile;
 use kepil_server::staging::enter;
 use kepil_terms::{Instant, Verdict};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -172,6 +172,30 @@ impl Stage {
     }
 }
 
+/// Lets the agreement of a system cover what the system asks for, where the worked case leaves it
+/// open: an agreement over everything would be none.
+pub fn narrow(file: &mut RegisterFile, gate: &Gate, system: &str, situation: &Situation) {
+    let vocab = &gate.book().vocab;
+    let id = format!("agreement-{system}");
+    let records = file.records.iter_mut().filter(|record| record.id == id);
+    for record in records {
+        let Some(agreement) = record.facts.get_mut("agreement") else {
+            continue;
+        };
+        for (member, of, own) in [
+            ("data", "Category", situation.data.clone()),
+            ("recipients", "Actor", vec![situation.actor.clone()]),
+        ] {
+            let all = vocab.names(of).count();
+            let covered = agreement.get_mut(member);
+            if let Some(covered) = covered.filter(|c| c.as_array().is_some_and(|c| c.len() == all))
+            {
+                *covered = json!(own);
+            }
+        }
+    }
+}
+
 /// Builds the stage and writes the registers.
 pub fn build(dir: &Path) -> Result<Stage, Failure> {
     let book = load(
@@ -216,6 +240,7 @@ pub fn build(dir: &Path) -> Result<Stage, Failure> {
         let one = Keys::new()?;
         let person = format!("person-{:02}", n + 1);
         let request = enter(&mut file, &docs, &situation, &system, &person, one.jwk());
+        narrow(&mut file, &gate, &system, &situation);
         keys.push((system.clone(), one));
         scenes.push(Scene {
             id: format!("{id}{}", if *twin { "'" } else { "" }),
