@@ -5,7 +5,7 @@
 
 use super::moment::at;
 use super::timeline::{Part, Reading, became, lines, outcome_word, system_name, use_line};
-use super::visitor::{Visitor, ours, with_accounts};
+use super::visitor::{Knock, Visitor, ours, with_accounts};
 use super::words::{Words, words};
 use crate::app::{App, Law};
 use crate::pages::{frame, lang_of, outcome};
@@ -210,12 +210,19 @@ pub(crate) async fn page(
     State(app): State<Arc<App>>,
     Path(lang): Path<String>,
     Query(wanted): Query<Wanted>,
-    visitor: Visitor,
+    knock: Knock,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
-    let period = wanted.period().map_err(|why| refusal(&app, lang, &why))?;
+    let period = wanted.period().map_err(|why| refusal(&app, lang, &why));
+    let (visitor, found) = match period {
+        Ok(period) => {
+            let work = move |app: &App, visitor: &Visitor| list(app, visitor, period);
+            knock.enter(&app, work).await?
+        }
+        // Who is not signed in learns nothing of months.
+        Err(why) => return knock.enter(&app, |_, _| ()).await.and(Err(why)),
+    };
     let is_assisted = visitor.session.assisted_by.is_some();
-    let found = with_accounts(&app, move |app| list(app, &visitor, period)).await?;
     let list = match found {
         Ok(list) => list,
         Err(why) => return Ok(refusal(&app, lang, &why)),
@@ -342,27 +349,31 @@ pub(crate) async fn own_entry(
     period: Option<Period>,
     index: u64,
 ) -> Result<Result<(List, OpenedEntry), NoList>, Response> {
-    with_accounts(app, move |app| {
-        let list = list(app, &visitor, Some(period.ok_or(NoList::NoMonth)?))?;
-        let entry = list
-            .verified
-            .opened
-            .iter()
-            .find(|entry| entry.index == index);
-        let entry = entry.cloned().ok_or(NoList::NoMonth)?;
-        Ok((list, entry))
-    })
-    .await
+    with_accounts(app, move |app| entry_of(app, &visitor, period, index)).await
+}
+
+fn entry_of(
+    app: &App,
+    visitor: &Visitor,
+    period: Option<Period>,
+    index: u64,
+) -> Result<(List, OpenedEntry), NoList> {
+    let list = list(app, visitor, Some(period.ok_or(NoList::NoMonth)?))?;
+    let mut opened = list.verified.opened.iter();
+    let entry = opened.find(|entry| entry.index == index).cloned();
+    Ok((list, entry.ok_or(NoList::NoMonth)?))
 }
 
 /// `GET /{lang}/my/uses/{period}/{index}`
 pub(crate) async fn one(
     State(app): State<Arc<App>>,
     Path((lang, period, index)): Path<(String, String, u64)>,
-    visitor: Visitor,
+    knock: Knock,
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
-    let found = own_entry(&app, visitor, period_of(&period), index).await?;
+    let period = period_of(&period);
+    let work = move |app: &App, visitor: &Visitor| entry_of(app, visitor, period, index);
+    let (_, found) = knock.enter(&app, work).await?;
     let (list, entry) = match found {
         Ok(found) => found,
         Err(why) => return Ok(refusal(&app, lang, &why)),

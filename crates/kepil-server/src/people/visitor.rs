@@ -14,6 +14,7 @@ use kepil_identity::level::Level;
 use kepil_identity::session::{Session, hash};
 use kepil_terms::Lang;
 use maud::html;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -112,40 +113,79 @@ pub(crate) async fn visitor(
     let Some(secret) = secret_of(app, headers) else {
         return Ok(None);
     };
-    let (hash, here) = (hash(&secret), device(headers));
-    let found = with_accounts(app, move |app| {
-        let accounts = &app.people.accounts;
-        let Some(session) = accounts.session(&hash, (app.wall)())? else {
-            return Ok(None);
-        };
-        // A cookie that turns up in another browser was taken from the first: it opens nothing
-        // any more, in either of them.
-        if session.device != here {
-            tracing::warn!(session = %session.id, "a session turned up in another browser and was ended");
-            accounts.end_session(session.account, session.id)?;
-            return Ok(None);
-        }
-        let account = accounts.find(session.account)?;
-        Ok::<_, kepil_accounts::StoreError>(account.map(|account| (account, session)))
-    })
-    .await?
-    .map_err(|error| ours(&error))?;
-    Ok(found
-        .filter(|(account, _)| !account.is_closed)
-        .map(|(account, session)| Visitor {
-            account,
-            session,
-            hash,
-        }))
+    let here = device(headers);
+    let found = with_accounts(app, move |app| who(app, &secret, &here)).await?;
+    found.map_err(|error| ours(&error))
 }
 
-impl FromRequestParts<Arc<App>> for Visitor {
-    type Rejection = Response;
+/// Who a session's secret belongs to, in the browser the request comes from.
+fn who(
+    app: &App,
+    secret: &[u8; 32],
+    here: &str,
+) -> Result<Option<Visitor>, kepil_accounts::StoreError> {
+    let (accounts, hash) = (&app.people.accounts, hash(secret));
+    let Some(session) = accounts.session(&hash, (app.wall)())? else {
+        return Ok(None);
+    };
+    // A cookie that turns up in another browser was taken from the first: it opens nothing any
+    // more, in either of them.
+    if session.device != here {
+        tracing::warn!(session = %session.id, "a session turned up in another browser and was ended");
+        accounts.end_session(session.account, session.id)?;
+        return Ok(None);
+    }
+    let account = accounts.find(session.account)?;
+    let account = account.filter(|account| !account.is_closed);
+    Ok(account.map(|account| Visitor {
+        account,
+        session,
+        hash,
+    }))
+}
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        if let Some(visitor) = visitor(app, &parts.headers).await? {
-            return Ok(visitor);
-        }
+/// Somebody at the door of a page: looked up together with what the page shows, so that one thread
+/// does both.
+#[derive(Debug)]
+pub struct Knock {
+    secret: Option<[u8; 32]>,
+    device: String,
+    /// The page of the sign-in, which leads back here.
+    door: String,
+}
+
+impl Knock {
+    /// Lets somebody who is signed in go on to the work for a page; anybody else is led to the
+    /// sign-in.
+    pub(crate) async fn enter<T: Send + 'static>(
+        self,
+        app: &Arc<App>,
+        work: impl FnOnce(&App, &Visitor) -> T + Send + 'static,
+    ) -> Result<(Visitor, T), Response> {
+        let Self {
+            secret,
+            device,
+            door,
+        } = self;
+        let Some(secret) = secret else {
+            return Err(Redirect::to(&door).into_response());
+        };
+        let found = with_accounts(app, move |app| {
+            let visitor = who(app, &secret, &device)?;
+            Ok::<_, kepil_accounts::StoreError>(visitor.map(|visitor| {
+                let done = work(app, &visitor);
+                (visitor, done)
+            }))
+        });
+        let found = found.await?.map_err(|error| ours(&error))?;
+        found.ok_or_else(|| Redirect::to(&door).into_response())
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Knock {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
         let path = parts.uri.path();
         let lang = path.split('/').nth(1).and_then(Lang::from_code);
         let lang = lang.unwrap_or(Lang::Kk).code();
@@ -154,7 +194,21 @@ impl FromRequestParts<Arc<App>> for Visitor {
             Method::GET => format!("?then={path}"),
             _ => String::new(),
         };
-        Err(Redirect::to(&format!("/{lang}/sign-in{then}")).into_response())
+        Ok(Self {
+            secret: secret_of(app, &parts.headers),
+            device: device(&parts.headers),
+            door: format!("/{lang}/sign-in{then}"),
+        })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let Ok(knock) = Knock::from_request_parts(parts, app).await;
+        let (visitor, ()) = knock.enter(app, |_, _| ()).await?;
+        Ok(visitor)
     }
 }
 

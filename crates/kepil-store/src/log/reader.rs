@@ -143,37 +143,38 @@ impl Reader {
         Ok((run.path, run.epoch, offset, frame))
     }
 
-    /// The run that holds an entry, and the place of its frame in it.
+    /// The frame that holds an entry, as a run of its own, and its place in it.
     fn frame_of(&self, index: u64) -> Result<(Run, usize), ReadError> {
-        let run = self.run_of(index)?;
-        let after = run
-            .frames
-            .partition_point(|(_, frame)| frame.first <= index);
-        match after.checked_sub(1) {
-            Some(at) => Ok((run, at)),
-            None => Err(ReadError::Outside {
-                index,
-                size: self.size(),
-            }),
-        }
+        let mark = self.mark_of(index)?;
+        let run = self.settled(|| self.read_frame(&mark, index))?;
+        Ok((run, 0))
     }
 
     /// The run of frames that holds an entry, read in one piece.
     fn run_of(&self, index: u64) -> Result<Run, ReadError> {
-        let (found, size) = self.shared.find(index);
-        let outside = ReadError::Outside { index, size };
-        let mark = match found {
-            Some(Found::Run(mark)) => mark,
-            Some(Found::Segment(old)) => self.runs_of(&old)?.find(index).ok_or(outside)?,
-            None => return Err(outside),
-        };
-        let run = self.read_run(&mark)?;
+        let mark = self.mark_of(index)?;
+        self.settled(|| self.read_run(&mark))
+    }
+
+    /// What was read; once more, if rows were just being erased there.
+    fn settled(&self, read: impl Fn() -> Result<Run, ReadError>) -> Result<Run, ReadError> {
+        let run = read()?;
         if run.is_damaged() {
-            // Perhaps rows are just being erased here: wait for it, then read again.
             let _guard = self.shared.no_erasing();
-            return self.read_run(&mark);
+            return read();
         }
         Ok(run)
+    }
+
+    /// Where the run of frames stands that holds an entry.
+    fn mark_of(&self, index: u64) -> Result<Mark, ReadError> {
+        let (found, size) = self.shared.find(index);
+        let outside = ReadError::Outside { index, size };
+        match found {
+            Some(Found::Run(mark)) => Ok(mark),
+            Some(Found::Segment(old)) => self.runs_of(&old)?.find(index).ok_or(outside),
+            None => Err(outside),
+        }
     }
 
     /// The marks of a segment that was not read when the log was opened.
@@ -185,6 +186,47 @@ impl Reader {
         let runs = Arc::new(look_over(path, old)?);
         self.shared.put_old_runs(old.number, runs.clone());
         Ok(runs)
+    }
+
+    /// Goes from frame to frame by what their first bytes say, and reads the one that holds an
+    /// entry.
+    fn read_frame(&self, mark: &Mark, index: u64) -> Result<Run, ReadError> {
+        let path = segment::path(self.shared.segments(), mark.segment);
+        let failed = |source| ReadError::File {
+            path: path.clone(),
+            source,
+        };
+        let damaged = |offset| ReadError::Damaged {
+            path: path.clone(),
+            offset,
+        };
+        let file = File::open(&path).map_err(failed)?;
+        let mut offset = mark.start;
+        while offset < mark.end {
+            let mut head = [0; HEAD_BYTES];
+            file.read_exact_at(&mut head, offset).map_err(failed)?;
+            let peek = Peek::parse(&head, mark.epoch).ok_or_else(|| damaged(offset))?;
+            let end = offset + peek.length.next_multiple_of(BLOCK_BYTES as u64);
+            if end > mark.end {
+                return Err(damaged(offset));
+            }
+            if index < peek.first.saturating_add(u64::from(peek.count)) {
+                let mut bytes = vec![0; usize::try_from(end - offset).unwrap_or(0)];
+                file.read_exact_at(&mut bytes, offset).map_err(failed)?;
+                let frame = Scan::run(&bytes, mark.epoch).next_frame();
+                let frame = frame.map_err(|_| damaged(offset))?;
+                return Ok(Run {
+                    path,
+                    epoch: mark.epoch,
+                    frames: vec![(offset, frame)],
+                });
+            }
+            offset = end;
+        }
+        Err(ReadError::Outside {
+            index,
+            size: self.size(),
+        })
     }
 
     fn read_run(&self, mark: &Mark) -> Result<Run, ReadError> {
