@@ -141,6 +141,9 @@ pub enum Command {
         /// The factors.
         factors: Vec<FactorId>,
     },
+    /// Take all ways in away: they may be in other hands. The account stays, and opens for nobody
+    /// until somebody has seen the holder again.
+    Shut,
     /// Close the account.
     Close,
 }
@@ -219,6 +222,12 @@ impl Account {
                 Ok(vec![Event::Failed { kind }])
             }
             Command::SignIn { factors } => self.sign_in(factors, now_ms),
+            Command::Shut => {
+                let all = self.factors.iter();
+                Ok(all
+                    .map(|known| Event::FactorRemoved { id: known.id })
+                    .collect())
+            }
             Command::Close => Ok(vec![Event::Closed]),
         }
     }

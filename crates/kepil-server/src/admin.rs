@@ -94,6 +94,12 @@ enum Order {
         reference: String,
         method: String,
     },
+    /// Take all ways into an account away and end its sessions.
+    ShutAccount {
+        role: Role,
+        reference: String,
+        basis: String,
+    },
 }
 
 pub(crate) async fn act(
@@ -196,6 +202,11 @@ fn done(app: &App, order: Order) -> Result<Value, Problem> {
             reference,
             method,
         } => open_account(app, Holder { role, reference }, named(method)?),
+        Order::ShutAccount {
+            role,
+            reference,
+            basis,
+        } => shut_account(app, &Holder { role, reference }, &named(basis)?),
         Order::RotateKeys => match chronicle.keys().rotate() {
             Ok(()) => Ok(json!({"rotated": true})),
             Err(e) => {
@@ -293,6 +304,31 @@ fn open_account(app: &App, holder: Holder, method: String) -> Result<Value, Prob
         .put_once(("activate", &place), &true, until_ms)
         .map_err(|error| failed(&error))?;
     Ok(json!({"number": account_number(account.id), "activation": code, "until": until_ms / 1000}))
+}
+
+/// Takes all ways in away and ends the sessions; a new activation code opens the account again.
+fn shut_account(app: &App, holder: &Holder, basis: &str) -> Result<Value, Problem> {
+    let failed = |error: &dyn std::error::Error| {
+        tracing::error!(error = %in_one_line(error), "shutting an account");
+        Problem::internal("this could not be done; see the log of the node")
+    };
+    let accounts = &app.people.accounts;
+    let found = accounts.of_holder(holder).map_err(|error| failed(&error))?;
+    let account = found.ok_or_else(|| {
+        Problem::bad_request("there is no account of this role and reference; look at both")
+    })?;
+    let ways = account.factors.len();
+    accounts
+        .tell(account.id, Command::Shut, (app.wall)())
+        .map_err(|error| match error {
+            TellError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
+            error => failed(&error),
+        })?;
+    let sessions = accounts
+        .end_sessions(account.id, None)
+        .map_err(|error| failed(&error))?;
+    tracing::info!(number = %account_number(account.id), basis, ways, sessions, "an account was shut");
+    Ok(json!({"shut": account_number(account.id), "ways": ways, "sessions": sessions}))
 }
 
 fn named(basis: String) -> Result<String, Problem> {

@@ -123,6 +123,20 @@ pub enum Operator {
         #[command(flatten)]
         node: Node,
     },
+    /// Take all ways into an account away and end its sessions, as when they may be in other hands
+    /// or the holder has left; open-account gives a code to come back with.
+    ShutAccount {
+        /// The register's reference of the person or the office.
+        reference: String,
+        /// What the holder is.
+        #[arg(long, default_value = "citizen", value_parser = ["citizen", "foreigner", "official", "supervisor", "operator"])]
+        role: String,
+        /// Why, and on whose order.
+        #[arg(long)]
+        basis: String,
+        #[command(flatten)]
+        node: Node,
+    },
     /// Let the new key of the log sign alone from the next start on.
     RetireLogKey {
         #[command(flatten)]
@@ -210,6 +224,15 @@ impl Operator {
                 json!({"do": "open_account", "reference": reference, "role": role, "method": method}),
                 node,
             ),
+            Self::ShutAccount {
+                reference,
+                role,
+                basis,
+                node,
+            } => (
+                json!({"do": "shut_account", "reference": reference, "role": role, "basis": basis}),
+                node,
+            ),
             Self::RetireLogKey { node } => (json!({"do": "retire_log_key"}), node),
         }
     }
@@ -232,6 +255,12 @@ pub fn run(command: &Operator, json: bool) -> Result<(), Failure> {
         crate::out!(
             "Account {number}\nActivation code {}, good once, for a week.",
             code.unwrap_or_default()
+        );
+    } else if let Some(shut) = answer.get("shut").and_then(Value::as_str) {
+        crate::out!(
+            "Account {shut} is shut: {} taken away, {} ended.",
+            counted(number("ways").unwrap_or_default(), "way"),
+            counted(number("sessions").unwrap_or_default(), "session")
         );
     } else if let Some(key) = answer.get("log_key").and_then(Value::as_str) {
         match number("from") {

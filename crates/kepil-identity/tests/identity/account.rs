@@ -69,6 +69,22 @@ fn who_has_two_ways_keeps_two() {
 }
 
 #[test]
+fn a_shut_account_has_no_way_in_and_can_get_new_ones() {
+    let mut kept = Kept::ready("p-1");
+    let events = kept.tell(Command::Shut, NOW).unwrap();
+    assert_eq!(events.len(), 2);
+    assert!(kept.account.factors.is_empty() && !kept.account.is_closed);
+    assert_eq!(
+        sign_in(&mut kept, &[1, 2], NOW),
+        Err(Refusal::NoFactor),
+        "what opened it opens nothing"
+    );
+    assert!(kept.tell(Command::Shut, NOW).unwrap().is_empty());
+    kept.add(3, passkey(3));
+    assert_eq!(sign_in(&mut kept, &[3], NOW), Ok(Level::Two));
+}
+
+#[test]
 fn the_same_device_is_not_added_twice_and_every_device_has_a_name() {
     let mut kept = Kept::open(Role::Citizen, "p-1");
     kept.add(1, passkey(1));

@@ -408,6 +408,34 @@ fn anybody_checks_a_receipt_by_pasting_it() {
 }
 
 #[test]
+fn a_shut_account_opens_for_nobody_until_somebody_sees_the_holder_again() {
+    let (_dir, _stage, play, node) = started();
+    let (number, codes) = set_up(&node, &play.person);
+    let (mut browser, _) = sign_in(&node, &number, &codes[0]);
+    let file = node.app.config.data_dir.join("operator.token");
+    let token = std::fs::read_to_string(file).unwrap();
+    let order = |order: Value| node.post("/admin/v1/orders", token.trim(), &order);
+    let shut = |role: &str, basis: &str| {
+        order(json!({"do": "shut_account", "role": role, "reference": play.person, "basis": basis}))
+    };
+    shut("citizen", " ").problem(400);
+    shut("supervisor", "order 12").problem(400);
+    assert_eq!(browser.get("/en/my/identity").status, 200);
+    let done = shut("citizen", "order 12").ok();
+    assert_eq!(done, json!({"shut": number, "ways": 2, "sessions": 2}));
+    assert_eq!(browser.get("/en/my/identity").status, 303, "signed out");
+    let (_, refused) = sign_in(&node, &number, &codes[1]);
+    assert_eq!(refused.status, 401);
+    // A document was shown: the same account, with new ways in.
+    let (again, codes) = set_up(&node, &play.person);
+    assert_eq!(again, number);
+    let (mut browser, _) = sign_in(&node, &again, &codes[0]);
+    let page = browser.get("/en/my/identity");
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("Way in removed"), "{}", page.text());
+}
+
+#[test]
 fn forms_of_one_address_come_at_a_rate() {
     let dir = tempfile::tempdir().unwrap();
     let (stage, _) = Stage::with("C04");
