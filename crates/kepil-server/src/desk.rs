@@ -14,7 +14,7 @@ mod review;
 mod words;
 
 pub(crate) use act::{flags, identity_released, seen_by_representative};
-pub(crate) use complaint::export as complaints;
+pub(crate) use complaint::{complaint_of, export as complaints};
 pub(crate) use review::state as review_state;
 
 use crate::app::{App, Law};

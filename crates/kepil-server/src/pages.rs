@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use kepil_terms::Lang;
-pub(crate) use law::{address, beginning};
+pub(crate) use law::{address, beginning, sources};
 use maud::{DOCTYPE, Markup, html};
 pub(crate) use numbers::grouped;
 use std::sync::Arc;

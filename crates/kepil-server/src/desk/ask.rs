@@ -24,6 +24,7 @@ use kepil_terms::{Lang, Verdict};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,6 +39,36 @@ type Typed = BTreeMap<String, String>;
 
 fn field<'a>(typed: &'a Typed, name: &str) -> &'a str {
     typed.get(name).map_or("", |text| text.trim())
+}
+
+/// A form in one line of hexadecimal digits, without its ticket.
+fn form_of(typed: &Typed) -> String {
+    let fields: Vec<(&String, &String)> =
+        typed.iter().filter(|(name, _)| *name != "ticket").collect();
+    let digest = Sha256::digest(json!(fields).to_string());
+    kepil_gate::record::hex(&digest)
+}
+
+/// What of a form can only be a slip: an article or an agreement that nothing here knows.
+fn slip(law: &Law, w: &'static Words, typed: &Typed, system: &str) -> Option<String> {
+    let book = law.gate.book();
+    let unknown = list(typed, "basis")
+        .into_iter()
+        .find(|id| book.provision(id).is_none() && book.instrument(id).is_none());
+    if let Some(id) = unknown {
+        return Some(format!("{} {id}", w.a_no_article));
+    }
+    let id = field(typed, "agreement");
+    let known = law.register.record("agreement", id);
+    let is_own = known.is_some_and(|entry| entry.open_to(system));
+    (!id.is_empty() && !is_own).then(|| format!("{} {id}", w.a_no_agreement))
+}
+
+/// The items of a field.
+fn list<'a>(typed: &'a Typed, name: &str) -> Vec<&'a str> {
+    let items = field(typed, name).split([',', ';', ' ', '\n']);
+    let items = items.map(str::trim);
+    items.filter(|item| !item.is_empty()).collect()
 }
 
 /// The chosen mandate and purpose.
@@ -119,7 +150,7 @@ pub(super) async fn page(
     let now = (app.clock)();
     let body = html! {
         h1 { (w.desk) }
-        @if let Some(sent) = wanted.sent { p.said role="status" { (w.a_sent) " " (sent) "." } }
+        @if let Some(sent) = wanted.sent.filter(|sent| mandates.iter().any(|m| app.desk.own(&m.system, official).iter().any(|own| own.index == *sent))) { p.said role="status" { (w.a_sent) " " (sent) "." } }
         @if mandates.is_empty() { p.said role="alert" { (w.a_no_mandate) } }
         @for m in &mandates {
             p { strong { (role(&law, lang, m)) } " · " (m.body) @if system_name(&law, &m.system) != m.body { " · " (system_name(&law, &m.system)) } " · " (at(lang, m.from_ms / 1000)) " – " (at(lang, m.until_ms / 1000))
@@ -235,7 +266,7 @@ fn ask_form(
             label for="precision" { (w.a_precision) }
             select id="precision" name="precision" {
                 @for (id, name) in precisions(lang) {
-                    option value=(id) selected[id == field(typed, "precision") || (field(typed, "precision").is_empty() && id == "record")] { (name) }
+                    option value=(id) selected[id == field(typed, "precision") || (field(typed, "precision").is_empty() && id == "yes_no")] { (name) }
                 }
             }
             label for="fields" { (w.fields) }
@@ -257,13 +288,6 @@ fn ask_form(
 
 /// The evaluation a form asks for.
 fn body(typed: &Typed, mandate: &OfficialMandate, system: &System, law: &Law) -> Value {
-    let list = |name: &str| -> Vec<&str> {
-        let items = field(typed, name).split([',', ';', ' ', '\n']);
-        items
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .collect()
-    };
     let data: Vec<&str> = typed
         .keys()
         .filter_map(|name| name.strip_prefix(DATA))
@@ -278,11 +302,11 @@ fn body(typed: &Typed, mandate: &OfficialMandate, system: &System, law: &Law) ->
     let mut resource = Map::new();
     resource.insert("data".into(), json!(data));
     if !field(typed, "fields").is_empty() {
-        resource.insert("fields".into(), json!(list("fields")));
+        resource.insert("fields".into(), json!(list(typed, "fields")));
     }
     let mut context = Map::new();
     context.insert("purpose".into(), json!(field(typed, "purpose")));
-    context.insert("basis".into(), json!(list("basis")));
+    context.insert("basis".into(), json!(list(typed, "basis")));
     let precision = Some(field(typed, "precision")).filter(|text| !text.is_empty());
     let claims = json!({"request": {
         "precision": precision.unwrap_or("record"), "path": "gateway", "from_person": false,
@@ -328,6 +352,9 @@ pub(super) async fn check(
     if !typed.keys().any(|name| name.starts_with(DATA)) {
         return Ok(again(w.a_no_data));
     }
+    if let Some(wrong) = slip(&law, w, &typed, &mandate.system) {
+        return Ok(again(&wrong));
+    }
     let asked = body(&typed, mandate, &system, &law);
     let caller = caller(&system, &typed, lang);
     let checked = authzen::evaluation(&asked)
@@ -338,7 +365,7 @@ pub(super) async fn check(
         Err(why) => return Ok(again(&why)),
     };
     let ticket = kepil_gate::record::hex(&random::<16>()?);
-    let (place, owner) = (ticket.clone(), official.clone());
+    let (place, owner) = (ticket.clone(), (official.clone(), form_of(&typed)));
     let kept = with_accounts(&app, move |app| {
         let until = (app.wall)().saturating_add(WAITS_MS);
         let accounts = &app.people.accounts;
@@ -407,11 +434,21 @@ pub(super) async fn send(
     let place = field(&typed, "ticket").to_owned();
     let taken = with_accounts(&app, move |app| {
         let accounts = &app.people.accounts;
-        accounts.take_once::<String>(("ask", place.as_bytes()), (app.wall)())
+        accounts.take_once::<(String, String)>(("ask", place.as_bytes()), (app.wall)())
     });
-    let owner = taken.await?.map_err(|error| ours(&error))?;
-    if owner.as_deref() != Some(official.as_str()) {
+    let checked = taken.await?.map_err(|error| ours(&error))?;
+    let Some((_, form)) = checked.filter(|(owner, _)| *owner == official) else {
         return Ok(said(&app, lang, StatusCode::CONFLICT, w.desk, w.a_over));
+    };
+    // What was shown is what is sent.
+    if form != form_of(&typed) {
+        return Ok(said(
+            &app,
+            lang,
+            StatusCode::CONFLICT,
+            w.desk,
+            w.a_other_form,
+        ));
     }
     let asked = body(&typed, mandate, &system, &law);
     let caller = caller(&system, &typed, lang);

@@ -95,7 +95,7 @@ pub(super) fn boxes(
 
 /// The operations by which data reach somebody.
 pub(super) fn releasing(vocab: &Vocabulary) -> Mask {
-    let class = vocab.class("ActionClass", "release");
+    let class = vocab.class("Action", "release");
     class.map_or(Mask::MAX, |(_, members)| members)
 }
 

@@ -47,6 +47,12 @@ fn named(index: u64, subject: &str) -> String {
     format!("complaint {index} {subject}")
 }
 
+/// The complaint of a person about a use, if there is one.
+pub(crate) fn complaint_of(app: &App, index: u64, subject: &str) -> Option<CaseId> {
+    let found = app.desk.cases.named(&named(index, subject));
+    found.ok().flatten().map(|case| case.id)
+}
+
 pub(super) fn form_page(
     app: &App,
     lang: Lang,
@@ -157,7 +163,19 @@ pub(super) async fn taken(
         let place = (path, entry.index);
         return Err(form_page(app, lang, place, &entry.payload, wrong));
     }
-    keep(app, lang, entry, text, of).await
+    let (case, is_new) = keep(app, lang, entry, text.clone(), of).await?;
+    // The same text twice is one click too many, and no other complaint.
+    let before = case.text.as_ref();
+    let before = before.and_then(|before| unseal(app, &case.subject, before));
+    match is_new || before.is_some_and(|before| before == text) {
+        true => Ok(case),
+        // One use, one complaint: what was typed now goes nowhere, and the page says so.
+        false => {
+            let w = words(lang);
+            let text = format!("{} {}. {}", w.complained_before, case.id, w.not_recorded);
+            Err(said(app, lang, StatusCode::CONFLICT, w.complain, &text))
+        }
+    }
 }
 
 /// Files a complaint, and delivers it unless somebody must agree first.
@@ -167,7 +185,7 @@ async fn keep(
     entry: OpenedEntry,
     text: String,
     of: Complainant,
-) -> Result<Case, Response> {
+) -> Result<(Case, bool), Response> {
     let w = words(lang);
     let filed = with_accounts(app, move |app| {
         let said = |e: &dyn std::error::Error| kepil_ledger::error::in_one_line(e);
@@ -185,14 +203,14 @@ async fn keep(
             awaits: of.awaits,
         };
         let filed = app.desk.cases.file(&name, event, (app.clock)());
-        filed.map(|(case, _)| case).map_err(|e| said(&e))
+        filed.map_err(|e| said(&e))
     });
-    let case = filed.await?.map_err(|error| {
+    let (case, is_new) = filed.await?.map_err(|error| {
         tracing::error!(error, "a complaint was not kept");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         said(app, lang, status, w.complain, w.failed)
     })?;
-    if case.delivery.is_none() && !case.awaits {
+    if is_new && case.delivery.is_none() && !case.awaits {
         deliver(app, &case).await.map_err(|error| {
             tracing::error!(%error, "a complaint was not delivered");
             said(
@@ -204,7 +222,7 @@ async fn keep(
             )
         })?;
     }
-    Ok(case)
+    Ok((case, is_new))
 }
 
 /// `POST /{lang}/my/complaints/{id}/agree`: a child acts along.

@@ -92,6 +92,11 @@ words! {
     reasons_how_reading: "At least 20 characters. They stay with the case; name the article.", "Не меньше 20 знаков. Они остаются в деле; назовите статью.", "Кемінде 20 таңба. Олар істе қалады; бапты атаңыз.";
     proof_entry: "entry of the log", "запись журнала", "журнал жазбасы";
     proof_watch: "the watch of this node", "наблюдение этого узла", "осы түйіннің бақылауы";
+    complained_before: "There is a complaint about this use already, number", "Жалоба на это использование уже есть, номер", "Бұл пайдалану туралы шағым бар, нөмірі";
+    not_recorded: "What you typed now was not recorded.", "То, что вы ввели сейчас, не записано.", "Қазір тергеніңіз жазылған жоқ.";
+    a_other_form: "This is not the request that was checked. Nothing was sent; check it again.", "Это не тот запрос, который проверялся. Ничего не отправлено; проверьте его снова.", "Бұл тексерілген сұрау салу емес. Ештеңе жіберілген жоқ; қайта тексеріңіз.";
+    a_no_article: "The statute book has no such article; it is written as KZ-PDL-2013#9.2:", "В своде такой статьи нет; пишется как KZ-PDL-2013#9.2:", "Жинақта мұндай бап жоқ; KZ-PDL-2013#9.2 түрінде жазылады:";
+    a_no_agreement: "No register of this node has such an agreement for your system:", "В реестрах узла нет такого соглашения для вашей системы:", "Түйін тізілімдерінде жүйеңізге арналған мұндай келісім жоқ:";
     takes_two: "These data take two people to decide.", "По этим данным решают двое.", "Бұл деректер бойынша екі адам шешеді.";
     proposed_by: "Proposed by", "Предложил", "Ұсынған";
     confirm: "Agree", "Согласиться", "Келісу";

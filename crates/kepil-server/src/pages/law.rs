@@ -3,10 +3,11 @@
 use super::words::words;
 use super::{Named, Shared, frame, grouped, lang_of};
 use crate::app::{App, Law, Reliance};
+use crate::people::moment::day;
 use crate::problem::Problem;
 use kepil_law::StatuteBook;
 use kepil_law::instrument::{Instrument, InstrumentIx, Provision, Span};
-use kepil_terms::Lang;
+use kepil_terms::{Instant, Lang};
 use maud::{Markup, html};
 use std::sync::PoisonError;
 
@@ -18,9 +19,12 @@ const BEGINNING: usize = 60;
 
 fn span(s: &Span, lang: Lang) -> String {
     let w = words(lang);
-    let end =
-        s.to.map_or_else(|| w.open.to_owned(), |t| format!("{} {}", w.to, t.kz_day()));
-    format!("{} {}, {end}", w.from, s.from.kz_day())
+    let bound = |word: &str, at: Instant| match lang {
+        Lang::Kk => format!("{} {word}", day(lang, at.kz_day())),
+        Lang::En | Lang::Ru => format!("{word} {}", day(lang, at.kz_day())),
+    };
+    let end = s.to.map_or_else(|| w.open.to_owned(), |to| bound(w.to, to));
+    format!("{}, {end}", bound(w.from, s.from))
 }
 
 /// `GET /{lang}/law`
@@ -119,6 +123,17 @@ pub(crate) fn address(lang: Lang, id: &str) -> String {
     }
 }
 
+/// Provisions that are named with commas between them, each a link.
+pub(crate) fn sources(lang: Lang, named: &str) -> Markup {
+    html! { @for (at, one) in named.split(", ").enumerate() {
+        @if at > 0 { ", " }
+        @match one.split_once('#') {
+            Some((_, number)) if !number.contains(' ') => a href=(address(lang, one)) { (one) },
+            _ => (one),
+        }
+    } }
+}
+
 /// A provision with its place in the book.
 type Placed<'a> = (usize, &'a Provision);
 
@@ -139,7 +154,8 @@ fn article(p: &Provision) -> &str {
 
 fn about(i: &Instrument, lang: Lang) -> Markup {
     let w = words(lang);
-    html! { p.soft { (i.id) " · " (i.number) " · " (span(&i.span, lang)) @if !i.real { " · " (w.assumed) } @if i.unreviewed.contains(&lang) { " · " (w.unreviewed) } @if i.needs_text { " · " (w.needs_text) } } }
+    let sure = format!("{:?}", i.confidence).to_lowercase();
+    html! { p.soft { (w.own_words) " " (w.confidence) ": " span lang="en" { (sure) } "." } p.soft { (i.id) " · " (i.number) " · " (span(&i.span, lang)) @if !i.real { " · " (w.assumed) } @if i.unreviewed.contains(&lang) { " · " (w.unreviewed) } @if i.needs_text { " · " (w.needs_text) } } }
 }
 
 /// How often provisions were relied on and refused by.

@@ -1,7 +1,7 @@
 //! The start page, a decision's page, the ledger's page.
 
 use super::words::{outcome, verdict, words};
-use super::{Named, Shared, address, frame, grouped, lang_of};
+use super::{Named, Shared, address, frame, grouped, lang_of, sources};
 use crate::app::{Recent, Shown};
 use crate::people::moment;
 use crate::problem::Problem;
@@ -149,7 +149,7 @@ pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Resul
         }
         @if !why.grounds.is_empty() {
             h2 { (w.grounds) }
-            ul { @for g in &why.grounds { li { strong { (g.source) } " (" (g.category) "): " (g.text) } } }
+            ul { @for g in &why.grounds { li { strong { (sources(lang, g.source)) } " (" (g.category) "): " (g.text) } } }
         }
         h2 { (w.tests) }
         div.wide { table {
@@ -158,7 +158,7 @@ pub(crate) async fn decision(state: Shared, path: Named<(String, u64)>) -> Resul
                 td data-label=(w.test) { @if !r.test.is_empty() { (r.test) " " } (r.name) }
                 td.(r.outcome) data-label=(w.outcome) { (outcome(r.outcome, lang)) }
                 td data-label=(w.meaning) { (r.text) }
-                td data-label=(w.text_source) { (r.source) }
+                td data-label=(w.text_source) { (sources(lang, r.source)) }
             } } }
         } }
         @if !why.not_yet_in_force.is_empty() { p.soft { (w.not_yet) ": " (why.not_yet_in_force.join(", ")) } }

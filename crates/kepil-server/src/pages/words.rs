@@ -65,7 +65,7 @@ words! {
     who: "Who asked", "Кто запросил", "Кім сұрады";
     what: "What", "Что", "Не";
     verdict: "Verdict", "Решение", "Шешім";
-    source: "Deciding article", "Решающая статья", "Шешуші бап";
+    source: "First article that decided", "Первая решающая статья", "Бірінші шешуші бап";
     cited: "Cited as the basis", "Названо основанием", "Негіз ретінде аталды";
     text_source: "Source", "Источник", "Дереккөз";
     aim: "Purpose", "Цель", "Мақсаты";
@@ -81,7 +81,8 @@ words! {
     confidence: "How sure is the text", "Достоверность текста", "Мәтіннің сенімділігі";
     needs_text: "official text not loaded", "официальный текст не загружен", "ресми мәтін жүктелмеген";
     assumed: "assumed act: it does not exist", "предполагаемый акт: его нет", "болжамды акт: ондай акт жоқ";
-    contents_how: "Its articles, by number and first words. Each leads to the text, the rules, the worked cases, and how often it was relied on.", "Статьи по номеру и первым словам. За каждой — текст, правила, разобранные случаи и сколько раз её применяли.", "Баптар нөмірі мен алғашқы сөздері бойынша. Әрқайсысында мәтіні, ережелері, талданған жағдайлары және қанша рет қолданылғаны бар.";
+    own_words: "A summary in our own words, with our remarks; not the official text.", "Изложение своими словами с нашими замечаниями; не официальный текст.", "Өз сөзімізбен мазмұндама, ескертпелерімізбен; ресми мәтін емес.";
+    contents_how: "The articles that the rules rest on, by number and first words; not all of the act. Each leads to the text, the rules, the worked cases, and how often it was relied on.", "Статьи, на которых держатся правила, по номеру и первым словам; не весь акт. За каждой — текст, правила, разобранные случаи и сколько раз её применяли.", "Ережелер сүйенетін баптар, нөмірі мен алғашқы сөздері бойынша; актінің бәрі емес. Әрқайсысында мәтіні, ережелері, талданған жағдайлары және қанша рет қолданылғаны бар.";
     other_languages: "In the other languages", "На других языках", "Басқа тілдерде";
     relied: "relied on", "применено", "қолданылды";
     refused: "refused", "отказано", "бас тартылды";

@@ -20,7 +20,7 @@ use kepil_identity::account::{Account, Command, Dated, Event, Refusal};
 use kepil_identity::factor::{Factor, FactorKind};
 use kepil_identity::id::{FactorId, SessionId};
 use kepil_identity::level::Level;
-use kepil_identity::mandate::Mandate;
+use kepil_identity::mandate::{Mandate, MandateKind};
 use kepil_identity::recovery::{COUNT, RecoveryCodes};
 use kepil_identity::secret::{SecretError, SecretHash};
 use kepil_identity::session::Session;
@@ -225,7 +225,7 @@ fn sessions(lang: Lang, w: &Words, sessions: &[Session], visitor: &Visitor) -> M
 fn powers(lang: Lang, w: &Words, (has, given): &(Vec<Mandate>, Vec<Mandate>)) -> Markup {
     let rows = |list: &[Mandate], other: fn(&Mandate) -> &str| {
         html! { ul { @for power in list { li {
-            (other(power)) ": " (when(lang, power.from_ms)) " – " (when(lang, power.until_ms)) " (" (power.source) ")"
+            (other(power)) ": " (when(lang, power.from_ms)) " – " (when(lang, power.until_ms)) @if power.kind != MandateKind::PowerOfAttorney { " (" (power.source) ")" }
             @if let Some(ms) = power.revoked_ms { " · " (w.ended) " " (when(lang, ms)) }
         } } } }
     };

@@ -38,6 +38,7 @@ words! {
     chosen: "Chosen", "Выбрано", "Таңдалған";
     since: "since", "с", "бастап:";
     remove: "Take back", "Отказаться", "Бас тарту";
+    opens_too: "Codes to this address open your account, whatever is chosen here; take that away under My identity:", "Коды на этот адрес открывают вашу учётную запись независимо от выбора здесь; отменяется в «Моей идентичности»:", "Осы мекенжайға келетін кодтар мұндағы таңдауға қарамастан есептік жазбаңызды ашады; «Менің сәйкестігімде» тоқтатылады:";
     your_email: "Your e-mail address", "Ваш адрес почты", "Пошта мекенжайыңыз";
     your_phone: "Your telephone number", "Ваш номер телефона", "Телефон нөміріңіз";
     language: "Language of the messages", "Язык сообщений", "Хабарлар тілі";

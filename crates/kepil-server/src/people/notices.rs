@@ -60,6 +60,8 @@ struct Shown {
     has_more: bool,
     choices: Vec<Choice>,
     wishes: Vec<Wish>,
+    /// Addresses to which codes go that open the account.
+    opening: Vec<String>,
 }
 
 fn when(lang: Lang, ms: u64) -> String {
@@ -128,6 +130,7 @@ async fn show(
             has_more,
             choices: outbox.choices(&person)?,
             wishes: outbox.wishes(&person, (app.wall)())?,
+            opening: super::sent_codes::addresses(&visitor.account),
         })
     });
     let shown = match found.await? {
@@ -240,6 +243,9 @@ fn way(app: &App, lang: Lang, w: &Words, channel: Channel, shown: &Shown, note: 
         @if !has_way { p { (w.no_way) } }
         @if let Some(chosen) = chosen {
             p { (w.chosen) ": " strong { (chosen.address) } ", " (chosen.lang.code()) ", " (w.since) " " (when(lang, chosen.confirmed_ms)) }
+        }
+        @for address in shown.opening.iter().filter(|address| address.contains('@') == (channel == Channel::Email)) {
+            p.soft { (w.opens_too) " " a href={"/" (code) "/my/identity"} { (address) } }
         }
         @if let (Some(wish), true) = (wish, has_way) {
             form action={"/" (code) "/my/notices/confirm"} method="post" {

@@ -100,7 +100,7 @@ async fn show(
                 div.card {
                     p { strong { (other) } " · " (kind_word(w, power.kind)) @if is_over { " · " strong.deny { (w.ended) } } }
                     p { @for (n, right) in power.rights.iter().enumerate() { @if n > 0 { ", " } (right_word(w, *right)) } }
-                    p.soft { (at(lang, power.from_ms / 1000)) " – " (at(lang, power.revoked_ms.unwrap_or(power.until_ms) / 1000)) }
+                    p.soft { (at(lang, power.from_ms / 1000)) " – " (at(lang, power.revoked_ms.unwrap_or(power.until_ms.saturating_sub(1000)) / 1000)) }
                     @if is_mine && !is_over && power.rights.contains(&Right::SeeUses) {
                         p { a href={"/" (lang.code()) "/my/powers/" (power.id)} { (w.see_list) " " (other) } }
                     }
@@ -179,7 +179,16 @@ fn given(
         proof: kepil_gate::record::hex(&proof),
         revoked_ms: None,
     };
+    let (_, given) = app.people.accounts.mandates_of(&mandate.represented)?;
+    let is_there = given.iter().any(|known| {
+        known.representative == mandate.representative
+            && known.kind == mandate.kind
+            && known.revoked_ms.is_none()
+            && now_ms < known.until_ms
+    });
     Ok(match mandate.check_given(None, today, now_ms) {
+        // Two of a kind would let one live on when the other is ended.
+        Ok(()) if is_there => Err(w.power_there),
         Ok(()) => Ok(mandate),
         Err(GiveError::Self_) => Err(w.not_oneself),
         Err(GiveError::NoRights) => Err(w.no_rights),

@@ -76,6 +76,16 @@ pub(super) fn can_send(app: &App) -> bool {
         .any(|way| app.people.notices.way(*way).is_some())
 }
 
+/// The addresses to which codes go that open an account.
+pub(super) fn addresses(account: &Account) -> Vec<String> {
+    let codes = account.factors_of(FactorKind::Code);
+    let of = codes.filter_map(|known| match &known.factor {
+        Factor::Code { address, .. } => Some(address.clone()),
+        _ => None,
+    });
+    of.collect()
+}
+
 /// The confirmed addresses that are no way in yet.
 pub(super) fn new_ways<'a>(account: &Account, choices: &'a [Choice]) -> Vec<&'a Choice> {
     let is_way = |choice: &Choice| {

@@ -101,6 +101,7 @@ pub(super) fn lines(
         format!("{address}?{}", query.join("&"))
     };
     html! {
+        @if shown.is_empty() { p { (w.none_match) } }
         ol.timeline { @for line in shown { li { (one(line)) } } }
         @if part.before.is_some() || !older.is_empty() {
             p {

@@ -8,7 +8,7 @@ use super::timeline::{Part, Reading, became, lines, outcome_word, system_name, u
 use super::visitor::{Knock, Visitor, ours, with_accounts};
 use super::words::{Words, words};
 use crate::app::{App, Law};
-use crate::pages::{frame, lang_of, outcome};
+use crate::pages::{frame, lang_of, outcome, sources};
 use crate::trust::Seen;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -257,6 +257,7 @@ fn timeline(law: &Law, lang: Lang, list: &List, part: Part<'_>, app: &App) -> Ma
         .collect();
     systems.sort_unstable();
     systems.dedup();
+    systems.retain(|system| !system.is_empty());
     let counters = app
         .ledger
         .chronicle
@@ -372,9 +373,13 @@ pub(crate) async fn one(
 ) -> Result<Response, Response> {
     let lang = lang_of(&lang).map_err(IntoResponse::into_response)?;
     let period = period_of(&period);
-    let work = move |app: &App, visitor: &Visitor| entry_of(app, visitor, period, index);
+    let work = move |app: &App, visitor: &Visitor| {
+        let (list, entry) = entry_of(app, visitor, period, index)?;
+        let subject = format!("person:{}", visitor.account.holder.reference);
+        Ok::<_, NoList>((list, entry, crate::desk::complaint_of(app, index, &subject)))
+    };
     let (_, found) = knock.enter(&app, work).await?;
-    let (list, entry) = match found {
+    let (list, entry, complaint) = match found {
         Ok(found) => found,
         Err(why) => return Ok(refusal(&app, lang, &why)),
     };
@@ -395,10 +400,13 @@ pub(crate) async fn one(
             @if !entry.payload.cites.is_empty() { dt { (w.cited) } dd { (entry.payload.cites.join(", ")) } }
             @if !entry.payload.order.is_empty() { dt { (w.order) } dd { (entry.payload.order) } }
         }
-        p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/complain"} { (w.complain) } }
+        @match &complaint {
+            Some(id) => p { (w.complained_of) ": " a href={"/" (code) "/my/complaints/" (id)} { (id) } },
+            None => p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/complain"} { (w.complain) } },
+        }
         (why(&law, lang, &entry.payload))
         @for then in became.iter().filter(|then| !then.order.is_empty()) {
-            p { strong { (outcome_word(w, &then.outcome)) } ": " (then.order) " (" (then.official) ", " (at(lang, then.at_ms / 1000)) ")" }
+            p { strong { (outcome_word(w, &then.outcome)) } ": " (then.order) " (" @if !then.official.is_empty() { (then.official) ", " } (at(lang, then.at_ms / 1000)) ")" }
         }
         p { a href={"/" (code) "/my/uses/" (number) "/" (index) "/receipt"} { (w.receipt) } }
     };
@@ -421,9 +429,9 @@ pub(crate) fn reasons(law: &Law, lang: Lang, decided: &Decision, title: &str) ->
     html! {
         h2 { (title) }
         p { (why.summary) }
-        ul { @for ground in &why.grounds { li { strong { (ground.source) } ": " (ground.text) } } }
+        ul { @for ground in &why.grounds { li { strong { (sources(lang, ground.source)) } ": " (ground.text) } } }
         @let (holds, other): (Vec<_>, Vec<_>) = why.reasons.iter().filter(|reason| !reason.test.is_empty()).partition(|reason| reason.outcome == "pass");
-        @let item = |reason: &Reason<'_>| html! { li { strong { (reason.name) } ": " (outcome(reason.outcome, lang)) ". " (reason.text) " (" (reason.source) ")" } };
+        @let item = |reason: &Reason<'_>| html! { li { strong { (reason.name) } ": " (outcome(reason.outcome, lang)) ". " (reason.text) " (" (sources(lang, reason.source)) ")" } };
         @if !other.is_empty() { ul { @for reason in other { (item(reason)) } } }
         @if !holds.is_empty() { details { summary { (outcome("pass", lang)) " (" (holds.len()) ")" } ul { @for reason in holds { (item(reason)) } } } }
     }

@@ -34,7 +34,7 @@ words! {
     printed_codes: "Printed codes", "Напечатанные коды", "Басылған кодтар";
     sent_codes: "Codes by message", "Коды в сообщениях", "Хабардағы кодтар";
     send: "Send me a code instead", "Прислать мне код", "Маған код жіберу";
-    send_how: "No sheet at hand? With number and secret a code can be sent to an address you set for it under My identity.", "Нет листа под рукой? По номеру и секрету код можно отправить на адрес, который вы задали в разделе «Моя идентичность».", "Парақ қолыңызда жоқ па? Нөмір мен құпиясөз арқылы код «Менің сәйкестігім» бетінде өзіңіз белгілеген мекенжайға жіберіледі.";
+    send_how: "No sheet at hand? With number and secret a code can be sent to an address that you confirmed under My notices and chose under My identity.", "Нет листа под рукой? По номеру и секрету код можно отправить на адрес, подтверждённый в «Моих уведомлениях» и выбранный в «Моей идентичности».", "Парақ қолыңызда жоқ па? Нөмір мен құпиясөз арқылы код «Менің хабарламаларымда» расталып, «Менің сәйкестігімде» таңдалған мекенжайға жіберіледі.";
     sent_title: "Type the code", "Введите код", "Кодты теріңіз";
     sent_how: "If number and secret fit together and you have set an address for codes, a code of six digits is on its way there. It is good for 10 minutes and five tries; five codes an hour go out at most.", "Если номер и секрет подходят и вы задали адрес для кодов, туда отправлен код из шести цифр. Он действует 10 минут и пять попыток; за час отправляется не больше пяти кодов.", "Нөмір мен құпиясөз сәйкес келсе және кодтарға мекенжай белгілесеңіз, сонда алты таңбалы код жіберілді. Ол 10 минут және бес әрекетке жарамды; сағатына бес кодтан артық жіберілмейді.";
     sent_code: "Code", "Код", "Код";
@@ -46,6 +46,8 @@ words! {
     add_channel: "Let codes open my account", "Разрешить вход по кодам", "Кодпен кіруге рұқсат ету";
     add_channel_how: "A code sent to this confirmed address opens the account, together with your secret. Whoever reads your messages holds half of it: a passkey is safer.", "Код, отправленный на этот подтверждённый адрес, открывает учётную запись вместе с секретом. Кто читает ваши сообщения, владеет половиной: ключ доступа надёжнее.", "Осы расталған мекенжайға жіберілген код құпиясөзбен бірге есептік жазбаны ашады. Хабарларыңызды оқитын адамда кілттің жартысы бар: кіру кілті сенімдірек.";
     not_confirmed: "Confirm an address under My notices first.", "Сначала подтвердите адрес в разделе «Мои уведомления».", "Алдымен «Менің хабарламаларым» бетінде мекенжайды растаңыз.";
+    none_match: "Nothing in this month matches.", "В этом месяце ничего не подходит.", "Бұл айда сәйкес ештеңе жоқ.";
+    complained_of: "There is a complaint about this use", "На это использование есть жалоба", "Бұл пайдалану туралы шағым бар";
     newest: "Back to the newest", "К самым новым", "Ең жаңаларына оралу";
     older: "Older ones", "Более ранние", "Бұрынғылары";
     complain_for: "Complain for this person about entry", "Пожаловаться за этого человека на запись", "Осы адам үшін мына жазбаға шағымдану:";
@@ -61,7 +63,7 @@ words! {
     act: "Action", "Действие", "Әрекет";
     remove: "Remove", "Удалить", "Жою";
     no_ways: "None yet. Set two: a secret and printed codes, or passkeys.", "Пока нет. Настройте два: секрет и напечатанные коды либо ключи доступа.", "Әзірге жоқ. Екеуін орнатыңыз: құпиясөз бен басылған кодтар не кіру кілттері.";
-    two_ways: "Before you can use your rights here the account needs two independent ways in, so that losing one does not lock you out.", "Чтобы пользоваться правами, учётной записи нужны два независимых способа входа: тогда потеря одного не закроет вам доступ.", "Құқықтарыңызды пайдалану үшін есептік жазбаға екі тәуелсіз кіру тәсілі қажет: бірін жоғалтсаңыз да, кіре аласыз.";
+    two_ways: "Before you can use your rights here the account needs two independent ways in, so that nobody comes in with one of them alone. Keep printed codes for the day a device is lost; if everything is lost, a service centre opens the account again.", "Чтобы пользоваться правами, учётной записи нужны два независимых способа входа: тогда никто не войдёт, имея лишь один. Храните напечатанные коды на случай потери устройства; если потеряно всё, доступ восстановит центр обслуживания.", "Құқықтарыңызды пайдалану үшін есептік жазбаға екі тәуелсіз кіру тәсілі қажет: сонда ешкім біреуімен ғана кіре алмайды. Құрылғы жоғалса деп басылған кодтарды сақтаңыз; бәрі жоғалса, қызмет көрсету орталығы қайта ашады.";
     passkey: "Passkey", "Ключ доступа", "Кіру кілті";
     add_passkey: "Add a passkey", "Добавить ключ доступа", "Кіру кілтін қосу";
     device_name: "What you call this device", "Как вы называете это устройство", "Бұл құрылғыны қалай атайсыз";

@@ -1,7 +1,7 @@
 //! The desks: a complaint from its filing to its decision, a verdict that a human decides, an
 //! official who asks, reading that a rule flags.
 
-use crate::browser::{Browser, place, set_up, signed_in};
+use crate::browser::{Browser, place, signed_in};
 use crate::support::{Node, Play, Stage, config, index};
 use kepil_identity::official::OfficialMandate;
 use kepil_server::register::RecordEntry;
@@ -45,7 +45,7 @@ fn official(stage: &mut Stage, system: &str, name: &str, close: &[&str]) {
     stage.file.records.push(record);
 }
 
-fn started(stage: &Stage, play: &Play, two: &[&str]) -> (tempfile::TempDir, Node) {
+pub fn started(stage: &Stage, play: &Play, two: &[&str]) -> (tempfile::TempDir, Node) {
     let dir = tempfile::tempdir().unwrap();
     stage.write(dir.path());
     let node = Node::with(with_desk(dir.path(), two));
@@ -65,7 +65,7 @@ fn pass(node: &Node, secs: u64) {
 }
 
 /// Events of a person's list, by outcome or operation, newest last.
-fn told(node: &Node, person: &str) -> Vec<String> {
+pub fn told(node: &Node, person: &str) -> Vec<String> {
     let subject = format!("person:{person}");
     let chronicle = &node.app.ledger.chronicle;
     let mut said = Vec::new();
@@ -115,6 +115,10 @@ fn a_complaint_is_delivered_read_with_an_event_and_decided_with_reasons() {
     let own = place(&filed);
     // Sent twice it is the same case.
     assert_eq!(place(&citizen.post(&path, &[("text", text)])), own);
+    // Another text is another complaint, of which there is none: it is not swallowed.
+    let other = citizen.post(&path, &[("text", "Something else was wrong too.")]);
+    assert_eq!(other.status, 409);
+    assert!(other.text().contains("was not recorded"));
     let page = citizen.get(&own).text();
     assert!(
         page.contains("of the log") && page.contains("Proof of delivery"),
@@ -311,7 +315,7 @@ fn a_verdict_left_to_a_human_is_decided_by_two_where_the_data_ask_for_two() {
 }
 
 /// A stage with a tax office, whose official may ask for one taxpayer in a case.
-fn tax_office() -> (Stage, Play, String) {
+pub fn tax_office() -> (Stage, Play, String) {
     let (mut stage, play) = stage("C04");
     let tax = stage.play("X02").unwrap();
     rename(&mut stage, &tax.system, "KZ-TAX-01");
@@ -388,8 +392,19 @@ fn an_official_sees_the_verdict_and_what_the_citizen_sees_before_sending() {
         Vec::<String>::new(),
         "a check records nothing"
     );
-    let ticket = ticket(&page);
     let mut sending = fields.clone();
+    let other = ticket(&page);
+    sending.push(("ticket", &other));
+    // What was checked is what is sent: another person on the same ticket is nobody.
+    let mut swapped = sending.clone();
+    swapped.retain(|(name, _)| *name != "person");
+    swapped.push(("person", "somebody-else"));
+    let reply = official.post("/en/desk/send", &swapped);
+    assert_eq!(reply.status, 409);
+    assert!(reply.text().contains("not the request that was checked"));
+    assert_eq!(told(&node, "somebody-else"), Vec::<String>::new());
+    let ticket = ticket(&official.post("/en/desk/check", &fields).text());
+    sending.retain(|(name, _)| *name != "ticket");
     sending.push(("ticket", &ticket));
     let sent = place(&official.post("/en/desk/send", &sending));
     assert!(sent.starts_with("/en/desk?sent="), "{sent}");
@@ -410,6 +425,8 @@ fn an_official_sees_the_verdict_and_what_the_citizen_sees_before_sending() {
         ("mandate", "m2", 403),
         ("person", "", 422),
         ("operation", "conquer", 422),
+        ("basis", "KZ-PDL-2013 9.9-1", 422),
+        ("agreement", "agreement-KZ-TAX-02", 422),
     ] {
         let mut wrong = fields.clone();
         wrong.retain(|(field, _)| *field != name);
@@ -521,71 +538,4 @@ fn a_law_that_does_not_let_the_supervisor_look_is_said_and_nothing_is_shown() {
         told(&node, &play.person).last().unwrap(),
         "view by supervisor-1"
     );
-}
-
-#[test]
-fn a_person_is_helped_at_a_counter_when_both_agree() {
-    let (mut stage, play, _) = tax_office();
-    stage.file.mandates[0]
-        .purposes
-        .insert("rights_exercise".to_owned());
-    let (_dir, node) = started(&stage, &play, &[]);
-    node.play(&stage, &play);
-    node.publish();
-    let (number, codes) = set_up(&node, &play.person);
-    let mut counter = signed_in(&node, "official", "tax-official-1");
-    let both = [("person", "1"), ("official", "1")];
-    let with = |number: &str, code: &str, consents: &[(&str, &str)]| -> Vec<(String, String)> {
-        let fields = [("number", number), ("code", code)];
-        let fields = fields.iter().chain(consents);
-        fields
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect()
-    };
-    let post = |browser: &mut Browser<'_>, fields: &[(String, String)]| {
-        let fields: Vec<(&str, &str)> = fields
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
-        browser.post("/en/desk/assist", &fields)
-    };
-    for consents in [&both[..1], &both[1..], &[]] {
-        let reply = post(&mut counter, &with(&number, &codes[1], consents));
-        assert_eq!(reply.status, 422);
-        assert!(
-            reply.text().contains("Both people must agree"),
-            "{}",
-            reply.text()
-        );
-    }
-    // A wrong code and a number of nobody are the same.
-    let wrong = post(&mut counter, &with(&number, "AAAAA-AAAAA", &both));
-    let nobody = post(&mut counter, &with("00000-00000-000", &codes[1], &both));
-    assert_eq!((wrong.status, nobody.status), (422, 422));
-    assert!(
-        nobody.text().contains("do not fit together"),
-        "{}",
-        nobody.text()
-    );
-    node.wall.fetch_add(60, Ordering::SeqCst);
-    let begun = post(&mut counter, &with(&number, &codes[1], &both));
-    let list = counter.to(&begun);
-    assert!(
-        list.text().contains("This is an assisted session"),
-        "{}",
-        list.text()
-    );
-    assert!(told(&node, &play.person).contains(&"assisted_session".to_owned()));
-    // It is the person's session now, and no official's.
-    assert_eq!(counter.get("/en/desk").status, 403);
-    // Good once; and after five idle minutes it is over.
-    let mut again = signed_in(&node, "official", "tax-official-1b");
-    assert_eq!(
-        again.get("/en/desk/assist").status,
-        403,
-        "no mandate of a service centre"
-    );
-    node.wall.fetch_add(301, Ordering::SeqCst);
-    let over = counter.get("/en/my/uses");
-    assert_eq!(over.status, 303, "{}", over.text());
 }

@@ -9,6 +9,8 @@ mod bad_values;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod counter;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod empty_months;

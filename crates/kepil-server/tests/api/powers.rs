@@ -79,6 +79,10 @@ fn a_power_opens_the_list_leaves_an_event_and_ends_at_once() {
     );
 
     place(&asel.post("/en/my/powers", &good));
+    // A second click gives no second power that would outlive the first.
+    let twice = asel.post("/en/my/powers", &good);
+    assert_eq!(twice.status, 422);
+    assert!(twice.text().contains("has a power of yours already"));
     let id = power(&son.get("/en/my/powers").text());
     let list = format!("/en/my/powers/{id}");
     let before = node.app.ledger.chronicle.reader().size();
