@@ -195,7 +195,7 @@ async function through(page, id, { asks = true, signs = true, scope = "openid" }
   return { config, tokens, claims, info, back: page.url(), checks };
 }
 
-test("a person signs in at a service, and is known by another number in another sector", async () => {
+test("op39: a person agrees, comes back to the service, and is known by another number in another sector", async () => {
   const context = await browser.newContext();
   const page = await context.newPage();
   const clinic = await through(page, "clinic");
@@ -298,6 +298,14 @@ test("without a sign-in prompt=none says so, and a fresh sign-in is asked for wh
   await page.goto(`${base}/en/my/identity`);
   assert.match(page.url(), /sign-in/);
   await context.close();
+});
+
+test("op29: tokens are given to a form that is posted, and to nothing else", async () => {
+  for (const method of ["GET", "PUT", "DELETE"]) {
+    const answer = await fetch(`${base}/token?grant_type=authorization_code&code=x`, { method });
+    assert.equal(answer.status, 405, method);
+    assert.equal((await answer.text()).includes("access_token"), false);
+  }
 });
 
 test("nobody is sent to an address that is not registered, nor without PKCE", async () => {
